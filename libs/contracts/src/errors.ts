@@ -1,0 +1,383 @@
+/**
+ * The one table of errors. Every failure a user can meet has a code here, and the code decides what
+ * a caller does next: the retry class drives retry wrappers and queues, the advice is printed.
+ *
+ * `docs/errors.md` is generated from this table.
+ */
+
+/**
+ * What a repetition of the same work can achieve.
+ *
+ * - `never`: the same input fails again; something must be changed first.
+ * - `retry`: a passing fault; the whole unit of work may be repeated.
+ * - `busy`: somebody else holds the work; ask again later.
+ * - `resolve`: the outcome is unknown; find out before anything is repeated.
+ */
+export type RetryClass = 'never' | 'retry' | 'busy' | 'resolve';
+
+/** What became of the transaction in which the error happened. */
+export type CommitState = 'none' | 'rolled_back' | 'committed' | 'unknown';
+
+interface ErrorDefinition {
+  readonly retry: RetryClass;
+  /** One sentence: what the code means. */
+  readonly meaning: string;
+  /** One sentence: what the reader does next. */
+  readonly advice: string;
+}
+
+const define = <const Table extends Record<string, ErrorDefinition>>(table: Table): Table => table;
+
+export const ERRORS = define({
+  // — the command and its configuration —
+  USAGE: {
+    retry: 'never',
+    meaning: 'The command, a flag or an argument is not understood.',
+    advice: 'See `copyline --help` or `copyline <command> --help`.',
+  },
+  CONFIG_INVALID: {
+    retry: 'never',
+    meaning: 'The configuration file or a load specification is not valid.',
+    advice: 'Correct the settings named in the message; all faults are listed at once.',
+  },
+  CONNINFO_INVALID: {
+    retry: 'never',
+    meaning: 'The target is neither a connection named in copyline.yaml nor a valid conninfo.',
+    advice: 'Write postgresql://user@host:5432/dbname, or host=… dbname=…, or a configured name.',
+  },
+
+  // — reaching the database —
+  CONNECT_FAILED: {
+    retry: 'retry',
+    meaning: 'No connection to the database server could be made.',
+    advice: 'Check host, port and network, and that the server is running.',
+  },
+  AUTH_FAILED: {
+    retry: 'never',
+    meaning: 'The server refused the user name or the password.',
+    advice: 'Check user and password (PGPASSWORD, .pgpass or the configuration).',
+  },
+  DATABASE_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'The server has no database of that name.',
+    advice: 'Check the dbname of the target.',
+  },
+  CONNECTION_LOST: {
+    retry: 'retry',
+    meaning: 'The connection ended before the server had answered; the transaction is rolled back.',
+    advice: 'Run the same command again; the ledger prevents a second copy.',
+  },
+  POOL_TIMEOUT: {
+    retry: 'retry',
+    meaning: 'No pooled connection became free in time.',
+    advice: 'Raise the pool size or the timeout, or run fewer loads at once.',
+  },
+  CONNECTION_UNUSABLE: {
+    retry: 'retry',
+    meaning: 'The connection was closed or could not be proven ready, and was destroyed.',
+    advice: 'Open a new connection.',
+  },
+
+  // — SQL —
+  SQL_FAILED: {
+    retry: 'never',
+    meaning: 'The server refused a statement.',
+    advice: 'Read the SQLSTATE and the server’s message.',
+  },
+  SQL_TRANSIENT: {
+    retry: 'retry',
+    meaning:
+      'The server gave the statement up for a passing reason: a deadlock, a lock timeout, resources.',
+    advice:
+      'Repeat the whole transaction; if it persists, look at the server’s locks and resources.',
+  },
+  STATEMENT_CANCELLED: {
+    retry: 'never',
+    meaning: 'The server cancelled the statement: a statement_timeout, or an administrator.',
+    advice: 'Raise the statement_timeout of the role, or ask who cancelled it.',
+  },
+  PERMISSION_DENIED: {
+    retry: 'never',
+    meaning: 'The database role lacks a privilege.',
+    advice: 'Grant the privilege named in the message, or use another role.',
+  },
+  COMMIT_ROLLED_BACK: {
+    retry: 'never',
+    meaning:
+      'The server answered COMMIT with ROLLBACK: an earlier error had ended the transaction.',
+    advice: 'Nothing is stored. Look for the first error of the transaction.',
+  },
+  COMMIT_UNKNOWN: {
+    retry: 'resolve',
+    meaning: 'The connection was lost after COMMIT was sent; the driver cannot know the outcome.',
+    advice: 'Read what the transaction would have written before repeating it.',
+  },
+  IN_DOUBT: {
+    retry: 'resolve',
+    meaning: 'COMMIT was sent, its answer was lost, and the ledger could not be read to settle it.',
+    advice: 'Run the same command again once the server is reachable: it asks the ledger first.',
+  },
+
+  // — source files —
+  SOURCE_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'The source file does not exist.',
+    advice: 'Check the path.',
+  },
+  SOURCE_UNREADABLE: {
+    retry: 'never',
+    meaning: 'The source file cannot be opened or read.',
+    advice: 'Check the permissions of the file and of its folders.',
+  },
+  SOURCE_NOT_A_FILE: {
+    retry: 'never',
+    meaning: 'The source is a directory, a pipe or a device.',
+    advice: 'Copyline loads regular files: only those can be checked again before COMMIT.',
+  },
+  SOURCE_CHANGED: {
+    retry: 'retry',
+    meaning: 'The source changed while it was read; the load was rolled back.',
+    advice: 'Wait until the file is complete, then run the load again.',
+  },
+  EMPTY_SOURCE: {
+    retry: 'never',
+    meaning: 'The source has zero bytes.',
+    advice: 'Check the delivery, or allow it with --allow-empty.',
+  },
+  NOT_CSV: {
+    retry: 'never',
+    meaning: 'The source is not a CSV file but something else.',
+    advice: 'Unpack or convert it first.',
+  },
+  UNSUPPORTED_ENCODING: {
+    retry: 'never',
+    meaning: 'The source is not in UTF-8.',
+    advice: 'Convert it, for example with `iconv -t UTF-8`.',
+  },
+
+  // — CSV records —
+  INVALID_UTF8: {
+    retry: 'never',
+    meaning: 'Bytes that are not valid UTF-8.',
+    advice: 'Convert the file, for example with `iconv -f CP1252 -t UTF-8`.',
+  },
+  NUL_BYTE: {
+    retry: 'never',
+    meaning: 'A NUL byte, which PostgreSQL cannot store in text.',
+    advice: 'Remove the byte; if there are many, the file may be UTF-16.',
+  },
+  UNCLOSED_QUOTE: {
+    retry: 'never',
+    meaning: 'A quoted field is still open at the end of the file.',
+    advice: 'Close the quote that the message points at.',
+  },
+  TEXT_AFTER_QUOTE: {
+    retry: 'never',
+    meaning: 'Text between a closing quote and the next delimiter.',
+    advice: 'Double the quotes inside a quoted field, or set --escape.',
+  },
+  QUOTE_IN_FIELD: {
+    retry: 'never',
+    meaning: 'A quote inside a field that does not begin with one.',
+    advice: 'Quote the whole field and double the quotes inside, or set --quote.',
+  },
+  STRAY_LINE_END: {
+    retry: 'never',
+    meaning: 'A lone carriage return, or a line end unlike those of the rest of the file.',
+    advice: 'Quote the field that holds it, or convert the line ends.',
+  },
+  FIELD_COUNT: {
+    retry: 'never',
+    meaning: 'A record has more or fewer fields than expected.',
+    advice: 'Look for an unquoted delimiter or line end, or set --delimiter.',
+  },
+  RECORD_TOO_LARGE: {
+    retry: 'never',
+    meaning: 'A record is larger than the limit; often a quote that is never closed.',
+    advice: 'Check the quote that the message points at, or raise --max-record-size.',
+  },
+  HEADER_INVALID: {
+    retry: 'never',
+    meaning: 'The header has an empty, doubled or too long name.',
+    advice: 'Correct the header, or name the columns with --columns.',
+  },
+  HEADER_MISMATCH: {
+    retry: 'never',
+    meaning: 'The header of the file and the columns of the table disagree.',
+    advice: 'Rename the columns, or give the fields’ columns by position with --columns.',
+  },
+
+  // — target —
+  TABLE_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'The target table does not exist.',
+    advice: 'Check the name, or let Copyline create the table with --create.',
+  },
+  TABLE_UNSUITABLE: {
+    retry: 'never',
+    meaning: 'The target cannot be filled by COPY.',
+    advice: 'Load into a table.',
+  },
+  COLUMN_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'A column named with --columns does not exist in the target.',
+    advice: 'Check the spelling; the message lists the columns of the table.',
+  },
+  TABLE_CHANGED: {
+    retry: 'retry',
+    meaning: 'The target was created or replaced by somebody else while the load was starting.',
+    advice: 'Run the load again.',
+  },
+  VALUE_REFUSED: {
+    retry: 'never',
+    meaning: 'The server refused a value for its column’s type.',
+    advice: 'Correct the value at the place named, or change the type of the column.',
+  },
+  CONSTRAINT_VIOLATED: {
+    retry: 'never',
+    meaning: 'A row violates a constraint of the target.',
+    advice: 'Correct the row at the place named.',
+  },
+  COUNT_MISMATCH: {
+    retry: 'never',
+    meaning:
+      'The server stored another number of rows than the file has; the load was rolled back.',
+    advice: 'Look for rules or triggers on the target; this should never happen otherwise.',
+  },
+
+  // — ledger —
+  LEDGER_UNAVAILABLE: {
+    retry: 'never',
+    meaning: 'The ledger cannot be created or used in the target database.',
+    advice:
+      'Ask a DBA to run the output of `copyline init --print-sql`, or load with --ledger none (then a repeated load stores the rows again).',
+  },
+  LEDGER_NEWER: {
+    retry: 'never',
+    meaning: 'The ledger was made by a newer Copyline.',
+    advice: 'Upgrade this Copyline.',
+  },
+  LOAD_BUSY: {
+    retry: 'busy',
+    meaning: 'Another process is loading the same source into the same table.',
+    advice: 'Wait for it to end; `copyline history` shows it.',
+  },
+  LOAD_SUPERSEDED: {
+    retry: 'retry',
+    meaning: 'A newer run of the same load took over; this one was rolled back.',
+    advice: 'Nothing to do; run the command again to see the outcome.',
+  },
+  ALREADY_LOADED_DIFFERENTLY: {
+    retry: 'never',
+    meaning: 'The same content is loaded already, but was read with other settings.',
+    advice: 'Compare with `copyline show <load>`; load it again on purpose with --force.',
+  },
+  LOAD_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'The ledger has no load of that id.',
+    advice: 'List the loads with `copyline history`.',
+  },
+
+  // — the embedded database —
+  EMBEDDED_UNAVAILABLE: {
+    retry: 'never',
+    meaning: 'There is no embedded PostgreSQL for this platform, or its files are incomplete.',
+    advice: 'Run `npm ci` again with install scripts allowed, or give a --target of your own.',
+  },
+  EMBEDDED_START_FAILED: {
+    retry: 'never',
+    meaning: 'The embedded PostgreSQL did not start.',
+    advice: 'Read the server’s own words in the message and in the log it names.',
+  },
+
+  // — the process —
+  INTERRUPTED: {
+    retry: 'retry',
+    meaning: 'The work was interrupted and rolled back.',
+    advice: 'Run the same command again.',
+  },
+  INTERNAL: {
+    retry: 'never',
+    meaning: 'An error inside Copyline.',
+    advice: 'Please report it, with the output of the same command under --verbose.',
+  },
+});
+
+export type ErrorCode = keyof typeof ERRORS;
+
+/** Where an error is and what it is about. Every part may be unknown. */
+export interface ErrorPlace {
+  /** The source as the user named it. */
+  readonly source?: string;
+  /** Data record, from 1, the header not counted. */
+  readonly record?: number;
+  /** Physical line on which the record starts, from 1. */
+  readonly line?: number;
+  /** Name of the column, or its number from 1 where there is no name. */
+  readonly column?: string;
+  /** Offset of the offending byte in the decompressed source, from 0. */
+  readonly byteOffset?: number;
+  /** At most 80 characters of the value, control characters escaped. */
+  readonly excerpt?: string;
+  /** What would have been right. */
+  readonly expected?: string;
+}
+
+export interface CopylineErrorOptions extends ErrorPlace {
+  readonly cause?: unknown;
+  /** The server's SQLSTATE, where a server error is the reason. */
+  readonly sqlstate?: string;
+  /** Default `none`: no transaction of the load was open. */
+  readonly commitState?: CommitState;
+  /** More than the table's general advice, for this very case. */
+  readonly advice?: string;
+  /** Whether the place is known exactly. Default: whether a record is given. */
+  readonly located?: boolean;
+}
+
+/** An error with a code from {@link ERRORS}. The message never holds a secret. */
+export class CopylineError extends Error {
+  override readonly name = 'CopylineError';
+  readonly code: ErrorCode;
+  readonly sqlstate: string | undefined;
+  readonly commitState: CommitState;
+  readonly advice: string;
+  readonly place: ErrorPlace;
+  readonly located: boolean;
+
+  constructor(code: ErrorCode, message: string, options: CopylineErrorOptions = {}) {
+    const { cause, sqlstate, commitState = 'none', advice, located, ...place } = options;
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.sqlstate = sqlstate;
+    this.commitState = commitState;
+    this.advice = advice ?? ERRORS[code].advice;
+    this.place = place;
+    this.located = located ?? place.record !== undefined;
+  }
+
+  get retry(): RetryClass {
+    return ERRORS[this.code].retry;
+  }
+
+  /** The same error with more known about it. */
+  with(more: CopylineErrorOptions): CopylineError {
+    const copy = new CopylineError(this.code, this.message, {
+      cause: this.cause,
+      commitState: this.commitState,
+      advice: this.advice,
+      ...(this.sqlstate === undefined ? {} : { sqlstate: this.sqlstate }),
+      ...this.place,
+      ...more,
+    });
+    if (this.stack !== undefined) copy.stack = this.stack;
+    return copy;
+  }
+}
+
+/** The error as a {@link CopylineError}: itself, or wrapped as `INTERNAL` with the cause kept. */
+export function asCopylineError(error: unknown): CopylineError {
+  if (error instanceof CopylineError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new CopylineError('INTERNAL', message, { cause: error });
+}

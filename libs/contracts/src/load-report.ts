@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+import { asCopylineError, ERRORS, type CopylineError, type ErrorCode } from './errors.ts';
+
+const count = z.int().nonnegative();
+const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
+
+/** An error in a report. Offsets and numbers are null where they are not known. */
+export const reportErrorSchema = z.strictObject({
+  code: z.enum(codes),
+  message: z.string(),
+  source: z.string().nullable(),
+  record: count.nullable(),
+  line: count.nullable(),
+  column: z.string().nullable(),
+  byteOffset: count.nullable(),
+  excerpt: z.string().nullable(),
+  expected: z.string().nullable(),
+  sqlstate: z.string().nullable(),
+  retry: z.enum(['never', 'retry', 'busy', 'resolve']),
+  commitState: z.enum(['none', 'rolled_back', 'committed', 'unknown']),
+  /** Whether the place in the source is known exactly. */
+  located: z.boolean(),
+  /** What to do next. */
+  advice: z.string(),
+});
+export type ReportError = z.infer<typeof reportErrorSchema>;
+
+export const warningSchema = z.strictObject({ code: z.string(), message: z.string() });
+export type Warning = z.infer<typeof warningSchema>;
+
+/** One source of a load. */
+export const fileReportSchema = z.strictObject({
+  source: z.string(),
+  bytes: count,
+  /** Digest of the content with its algorithm, `xxh128:…`; null when it was not read to the end. */
+  digest: z.string().nullable(),
+  rowsParsed: count,
+  rowsLoaded: count,
+});
+
+/**
+ * The outcome of a load. `rowsParsed = rowsLoaded + rowsRejected + rowsSkipped + rowsSuppressed`.
+ * A deduplicated load reports the rows and the id of the load that had stored the content.
+ */
+export const loadReportSchema = z.strictObject({
+  loadId: z.string().nullable(),
+  /** `failed` and `interrupted`: nothing is loaded. `in-doubt`: not known yet. */
+  status: z.enum(['loaded', 'failed', 'interrupted', 'in-doubt']),
+  guarantee: z.enum(['exactly-once', 'at-least-once']),
+  target: z.strictObject({
+    /** Where the database is; never a password. */
+    database: z.string().nullable(),
+    table: z.string().nullable(),
+    created: z.boolean(),
+  }),
+  source: z.string().nullable(),
+  files: z.array(fileReportSchema),
+  rowsParsed: count,
+  rowsLoaded: count,
+  rowsRejected: count,
+  rowsSkipped: count,
+  /** Rows that a trigger of the target did not let in. */
+  rowsSuppressed: count,
+  bytesRead: count,
+  durationMs: z.number().nonnegative(),
+  /** Milliseconds of each phase. */
+  phases: z.record(z.string(), z.number().nonnegative()),
+  lane: z
+    .strictObject({
+      name: z.enum(['byte']),
+      reason: z.string(),
+      rowsBinary: count,
+      rowsText: count,
+    })
+    .nullable(),
+  attempts: count,
+  deduplicated: z.boolean(),
+  warnings: z.array(warningSchema),
+  error: reportErrorSchema.nullable(),
+});
+export type LoadReport = z.infer<typeof loadReportSchema>;
+
+/** The error as it stands in reports and in the ledger. */
+export function reportError(error: unknown): ReportError {
+  const known: CopylineError = asCopylineError(error);
+  const { source, record, line, column, byteOffset, excerpt, expected } = known.place;
+  return {
+    code: known.code,
+    message: known.message,
+    source: source ?? null,
+    record: record ?? null,
+    line: line ?? null,
+    column: column ?? null,
+    byteOffset: byteOffset ?? null,
+    excerpt: excerpt ?? null,
+    expected: expected ?? null,
+    sqlstate: known.sqlstate ?? null,
+    retry: known.retry,
+    commitState: known.commitState,
+    located: known.located,
+    advice: known.advice,
+  };
+}

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+/** 64 MiB: far above any sane record, far below what an unclosed quote would take. */
+const MAX_RECORD_BYTES = 64 * 1024 * 1024;
+
+/** How a CSV file is written. */
+export const csvDialectSchema = z.strictObject({
+  /** One ASCII character. */
+  delimiter: z.string().default(','),
+  /** One ASCII character. */
+  quote: z.string().default('"'),
+  /** One ASCII character; the quote itself means that quotes are doubled. */
+  escape: z.string().default('"'),
+  /** An unquoted field of exactly this text is NULL. */
+  null: z.string().default(''),
+  /** Whether the first record names the columns. */
+  header: z.boolean().default(true),
+  /** Physical lines before the header (or before the first record). */
+  skipLines: z.int().nonnegative().default(0),
+  /** Blank lines are nothing, rather than records with one empty field. */
+  skipBlankLines: z.boolean().default(false),
+});
+export type CsvDialect = z.infer<typeof csvDialectSchema>;
+
+/** What a load is: everything that a user decides about it. */
+export const loadSpecSchema = z.strictObject({
+  /** A local file. */
+  source: z.strictObject({ path: z.string().min(1) }),
+  /** `table` or `schema.table`, with SQL's rules: unquoted names fold to lower case. */
+  into: z.string().min(1),
+  format: z.literal('csv').default('csv'),
+  dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
+  /** Columns for the fields by position; without it the header's names decide. */
+  columns: z.array(z.string().min(1)).min(1).optional(),
+  /** Create the table from the data when it does not exist. */
+  create: z.boolean().default(false),
+  /** A source of zero bytes is a load of zero rows instead of an error. */
+  allowEmpty: z.boolean().default(false),
+  /** `none` gives the exactly-once promise up. */
+  ledger: z.enum(['target', 'none']).default('target'),
+  /** Schema of the ledger in the target database. */
+  ledgerSchema: z.string().min(1).default('copyline'),
+  /** The same content may be loaded once for each slot. */
+  slot: z.string().default(''),
+  /** Load again although the ledger knows the content; recorded. */
+  force: z.boolean().default(false),
+  maxRecordBytes: z.int().positive().default(MAX_RECORD_BYTES),
+});
+/** A load as it is run, all defaults filled in. */
+export type LoadSpec = z.infer<typeof loadSpecSchema>;
+/** A load as it is written. */
+export type LoadSpecInput = z.input<typeof loadSpecSchema>;

@@ -1,0 +1,52 @@
+import { CopylineError, type CsvDialect } from '@copyline/contracts';
+import { quoteLiteral } from '@copyline/dws-client';
+
+const BACKSLASH_DOT = '\\.';
+
+/** A dialect as the scanner reads it: single bytes. */
+export interface DialectBytes {
+  readonly delimiter: number;
+  readonly quote: number;
+  readonly escape: number;
+}
+
+/**
+ * The bytes of a dialect, after checking that no two of its characters can be confused.
+ *
+ * @throws CopylineError `CONFIG_INVALID`, naming every fault at once.
+ */
+export function dialectBytes(dialect: CsvDialect): DialectBytes {
+  const { delimiter, quote, escape, null: nullMarker } = dialect;
+  const faults: string[] = [];
+  for (const [name, text] of Object.entries({ delimiter, quote, escape })) {
+    if (text.length !== 1 || text > '\x7f') faults.push(`${name} must be one ASCII character`);
+    else if (/[\n\r\0]/.test(text)) faults.push(`${name} must not be a line end or NUL`);
+  }
+  if (delimiter === quote) faults.push('delimiter and quote must differ');
+  if (delimiter === escape) faults.push('delimiter and escape must differ');
+  if (nullMarker.includes(delimiter)) faults.push('the NULL marker must not hold the delimiter');
+  if (nullMarker.includes(quote)) faults.push('the NULL marker must not hold the quote');
+  if (/[\n\r\0]/.test(nullMarker)) faults.push('the NULL marker must not hold a line end or NUL');
+  if (nullMarker === BACKSLASH_DOT) faults.push('the NULL marker must not be \\.');
+  if (faults.length > 0) {
+    throw new CopylineError('CONFIG_INVALID', `The CSV dialect is not valid: ${faults.join('; ')}`);
+  }
+  return {
+    delimiter: delimiter.charCodeAt(0),
+    quote: quote.charCodeAt(0),
+    escape: escape.charCodeAt(0),
+  };
+}
+
+/** The options of COPY that make the server read the same dialect. */
+export function copyOptions(dialect: CsvDialect): string {
+  const options = [
+    'FORMAT csv',
+    `DELIMITER ${quoteLiteral(dialect.delimiter)}`,
+    `QUOTE ${quoteLiteral(dialect.quote)}`,
+    `ESCAPE ${quoteLiteral(dialect.escape)}`,
+    `NULL ${quoteLiteral(dialect.null)}`,
+    `ENCODING 'UTF8'`,
+  ];
+  return `(${options.join(', ')})`;
+}

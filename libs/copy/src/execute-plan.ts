@@ -1,0 +1,339 @@
+import { asCopylineError, CopylineError, reportError, type LoadReport } from '@copyline/contracts';
+import { quoteTable, sqlstateOf, throwIfAborted, type Connection } from '@copyline/dws-client';
+
+import { runByteLane, type Checkpoint } from './lanes/byte-lane.ts';
+import { Ledger, type Claim, type DoneLoad, type LoadIdentity } from './ledger/ledger.ts';
+import { asLedgerError } from './ledger/open-ledger.ts';
+import type { LoadCounts, LoadRecorder } from './load-progress.ts';
+import { locateServerError } from './locate-error.ts';
+import { isEmptyTable, type LoadFacts } from './plan/facts.ts';
+import { assertSameFingerprint, type LedgerPlan, type LoadPlan } from './plan/plan-load.ts';
+import { settleCommit } from './settle-commit.ts';
+import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
+import { createContentDigest, digestFile, type ContentDigest } from './source/content-digest.ts';
+import type { LocalFile } from './source/local-file.ts';
+
+/** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
+const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
+
+export interface Execution {
+  readonly plan: LoadPlan;
+  readonly facts: LoadFacts;
+  readonly loadId: string;
+  readonly slot: string;
+  /** Host and process, for the ledger. */
+  readonly client: string;
+  readonly file: LocalFile;
+  readonly connection: Connection;
+  readonly recorder: LoadRecorder;
+  readonly signal: AbortSignal | undefined;
+  /** A connection of its own, for what must be done when the load's connection is lost. */
+  readonly connect: () => Promise<Connection>;
+  readonly whenBusy: BusyPolicy;
+  /** How long to look for the outcome of a COMMIT whose answer was lost, in milliseconds. */
+  readonly settleTimeoutMs: number;
+}
+
+/** The transaction found, at its end, that another run has stored the same content. */
+class ContentKnown extends Error {
+  readonly digest: string;
+
+  constructor(digest: string) {
+    super('The content is in the target already');
+    this.digest = digest;
+  }
+}
+
+/**
+ * Runs a plan: the ledger's answer, or claim, transaction and report.
+ *
+ * @throws CopylineError with its place and commit state; nothing is loaded then, unless the code is
+ *   `IN_DOUBT`
+ */
+export async function executePlan(execution: Execution): Promise<LoadReport> {
+  const { plan } = execution;
+  if (plan.ledger === undefined) return loadWithoutLedger(execution);
+  if (plan.ledger.answer !== undefined) return answer(execution, plan.ledger.answer);
+  try {
+    return await loadWithLedger(execution, plan.ledger);
+  } catch (error) {
+    throw execution.connection.transactionStatus === 'idle'
+      ? asLedgerError(error, plan.ledger.schema, 'used')
+      : error;
+  }
+}
+
+async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
+  const { recorder, connection } = execution;
+  recorder.warn('NO_LEDGER', 'Without a ledger a repeated load stores the rows again');
+  try {
+    const counts = await connection.transaction(
+      () => copyAndReconcile(execution, undefined),
+      transactionOptions(execution),
+    );
+    return recorder.loaded(counts);
+  } catch (error) {
+    const known = asCopylineError(error);
+    throw known.code === 'COMMIT_UNKNOWN'
+      ? new CopylineError('IN_DOUBT', 'The answer to COMMIT was lost, and there is no ledger', {
+          cause: known,
+          commitState: 'unknown',
+          advice: 'Look into the target table before loading again.',
+        })
+      : error;
+  }
+}
+
+async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<LoadReport> {
+  const ledger = new Ledger(execution.connection, plan.schema);
+  const identity = identityOf(execution, plan);
+  const known = plan.hashFirst ? await findByHash(execution, ledger, plan) : undefined;
+  const claim = await claimWhenFree(execution, ledger, identity);
+  if (known !== undefined) return recordDuplicate(execution, ledger, identity, known);
+
+  let counts: LoadCounts | undefined;
+  try {
+    counts = await runTransaction(execution, ledger, identity, claim, (reached) => {
+      counts = reached;
+    });
+  } catch (error) {
+    if (error instanceof ContentKnown) {
+      return await finishAsDuplicate(execution, ledger, identity, plan, error.digest);
+    }
+    if (error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN' && counts !== undefined) {
+      execution.recorder.enter('settle');
+      await settleCommit(execution, plan.schema, error);
+      execution.recorder.warn(
+        'COMMIT_SETTLED',
+        'The answer to COMMIT was lost; the ledger says that the load is committed',
+      );
+    } else {
+      await recordFailure(execution, plan, identity, error);
+      throw error;
+    }
+  }
+  return execution.recorder.loaded(counts);
+}
+
+async function runTransaction(
+  execution: Execution,
+  ledger: Ledger,
+  identity: LoadIdentity,
+  claim: Claim,
+  onReady: (counts: LoadCounts) => void,
+): Promise<LoadCounts> {
+  const { connection, plan, recorder } = execution;
+  const digest = await createContentDigest();
+  return connection.transaction(async () => {
+    await ledger.lock(identity, claim);
+    const counts = await copyAndReconcile(execution, digest);
+    const content = digest.text();
+    const isNew = await ledger.complete(identity, {
+      targetOid: await assertSameTable(execution),
+      digest: content,
+      report: recorder.loaded({ ...counts, digest: content }),
+      forced: plan.ledger?.forced === true,
+    });
+    if (!isNew) throw new ContentKnown(content);
+    throwIfAborted(execution.signal);
+    onReady({ ...counts, digest: content });
+    return { ...counts, digest: content };
+  }, transactionOptions(execution));
+}
+
+function transactionOptions({ recorder }: Execution): Parameters<Connection['transaction']>[1] {
+  return {
+    isolation: 'read committed',
+    access: 'read write',
+    onCommit: () => {
+      recorder.enter('commit');
+    },
+  };
+}
+
+/** The rows themselves, inside the load's transaction. */
+async function copyAndReconcile(
+  execution: Execution,
+  digest: ContentDigest | undefined,
+): Promise<LoadCounts> {
+  const { plan, facts, file, connection, recorder, signal } = execution;
+  for (const statement of plan.statementsBefore) await runBefore(connection, statement);
+  recorder.enter('copy', file.version.bytes);
+  const checkpoints: Checkpoint[] = [];
+  let parsed = { bytesRead: 0, rowsParsed: 0 };
+  let stored: number;
+  try {
+    stored = await connection.copyIn(
+      plan.copyStatement,
+      async (sink) => {
+        parsed = await runByteLane({
+          file,
+          scanner: plan.scanner,
+          dataStart: facts.source.head.dataStart,
+          digest,
+          sink,
+          checkpoints,
+          onProgress: ({ bytesRead, rowsParsed }) => {
+            recorder.progress(bytesRead, rowsParsed);
+          },
+        });
+      },
+      signal === undefined ? {} : { signal },
+    );
+  } catch (error) {
+    const known = asCopylineError(error);
+    const located = known.located ? known : await locateServerError(known, file, plan, checkpoints);
+    throw located.with({ source: file.name });
+  }
+  const rowsSuppressed = parsed.rowsParsed - stored;
+  if (rowsSuppressed < 0 || (rowsSuppressed > 0 && !plan.rowsMayBeSuppressed)) {
+    throw new CopylineError(
+      'COUNT_MISMATCH',
+      `The file has ${String(parsed.rowsParsed)} records, the server stored ${String(stored)} rows`,
+      { source: file.name },
+    );
+  }
+  await file.assertUnchanged(parsed.bytesRead);
+  return { ...parsed, rowsLoaded: stored, rowsSuppressed, digest: undefined };
+}
+
+async function runBefore(connection: Connection, statement: string): Promise<void> {
+  try {
+    await connection.query(statement);
+  } catch (cause) {
+    if (!CREATED_MEANWHILE.has(sqlstateOf(cause) ?? '')) throw cause;
+    throw new CopylineError('TABLE_CHANGED', 'The table was created by somebody else meanwhile', {
+      cause,
+    });
+  }
+}
+
+/**
+ * The table that COPY has filled, whose lock is held by now, must be the one that was planned for:
+ * the ledger's entry speaks of its OID.
+ */
+async function assertSameTable({ connection, plan }: Execution): Promise<number> {
+  const { rows } = await connection.query<{ oid: number | null }>(
+    'SELECT to_regclass($1)::oid AS oid',
+    [quoteTable(plan.target)],
+  );
+  const oid = rows[0]?.oid ?? 0;
+  if (oid !== 0 && (plan.target.created || oid === plan.target.oid)) return oid;
+  throw new CopylineError('TABLE_CHANGED', 'The table was replaced by another one meanwhile');
+}
+
+// — content that is in the target already —
+
+async function findByHash(
+  { file, recorder, signal, slot, plan }: Execution,
+  ledger: Ledger,
+  { fingerprint, generation }: LedgerPlan,
+): Promise<{ readonly original: DoneLoad; readonly digest: string } | undefined> {
+  recorder.enter('hash', file.version.bytes);
+  const onProgress = (bytesRead: number): void => {
+    recorder.progress(bytesRead, 0);
+  };
+  const digest = await digestFile(file, onProgress, signal);
+  await file.assertUnchanged(file.version.bytes);
+  const original = await ledger.findContent(plan.target.oid, digest, slot, generation);
+  if (original === undefined) return undefined;
+  assertSameFingerprint(original, fingerprint);
+  return { original, digest };
+}
+
+async function finishAsDuplicate(
+  execution: Execution,
+  ledger: Ledger,
+  identity: LoadIdentity,
+  plan: LedgerPlan,
+  digest: string,
+): Promise<LoadReport> {
+  const { target } = execution.plan;
+  const original = await ledger.findContent(target.oid, digest, execution.slot, plan.generation);
+  if (original === undefined) {
+    throw new CopylineError('LOAD_SUPERSEDED', 'The ledger changed while the load was running');
+  }
+  try {
+    assertSameFingerprint(original, plan.fingerprint);
+  } catch (error) {
+    await recordFailure(execution, plan, identity, error);
+    throw error;
+  }
+  return recordDuplicate(execution, ledger, identity, { original, digest });
+}
+
+async function recordDuplicate(
+  execution: Execution,
+  ledger: Ledger,
+  identity: LoadIdentity,
+  known: { readonly original: DoneLoad; readonly digest: string },
+): Promise<LoadReport> {
+  await ledger.close(identity, { state: 'deduplicated', ...known });
+  return answer(execution, known.original);
+}
+
+async function answer(execution: Execution, original: DoneLoad): Promise<LoadReport> {
+  const { connection, facts, recorder } = execution;
+  if (facts.table !== undefined && original.report.rowsLoaded > 0) {
+    if ((await isEmptyTable(connection, facts.table)) === true) {
+      recorder.warn(
+        'TARGET_EMPTY',
+        'The ledger knows this content as loaded, but the table is empty; --force loads it again',
+      );
+    }
+  }
+  return recorder.deduplicated(original.report);
+}
+
+// — the ledger's side —
+
+async function claimWhenFree(
+  { recorder, whenBusy, signal }: Execution,
+  ledger: Ledger,
+  identity: LoadIdentity,
+): Promise<Claim> {
+  try {
+    return await ledger.claim(identity);
+  } catch (error) {
+    if (!(error instanceof CopylineError) || error.code !== 'LOAD_BUSY') throw error;
+    recorder.enter('wait');
+    return await waitForClaim(ledger, identity, error, whenBusy, signal);
+  }
+}
+
+function identityOf(execution: Execution, plan: LedgerPlan): LoadIdentity {
+  const { target } = execution.plan;
+  const { canonical, version } = execution.facts.source;
+  return {
+    loadId: execution.loadId,
+    targetOid: target.oid,
+    targetName: `${target.schema}.${target.name}`,
+    generation: plan.generation,
+    source: canonical,
+    slot: execution.slot,
+    version,
+    fingerprint: plan.fingerprint,
+    client: execution.client,
+  };
+}
+
+/** Best effort: a run that failed is recorded after its rollback, over any connection to be had. */
+async function recordFailure(
+  execution: Execution,
+  plan: LedgerPlan,
+  identity: LoadIdentity,
+  error: unknown,
+): Promise<void> {
+  const end = { state: 'failed', error: reportError(error) } as const;
+  try {
+    if (execution.connection.isUsable) {
+      await new Ledger(execution.connection, plan.schema).close(identity, end);
+    } else {
+      await using connection = await execution.connect();
+      await new Ledger(connection, plan.schema).close(identity, end);
+    }
+  } catch (cause) {
+    const reason = asCopylineError(cause).message;
+    execution.recorder.warn('NOT_RECORDED', `The failed run is not in the ledger: ${reason}`);
+  }
+}

@@ -1,0 +1,17 @@
+// Loading
+export { parseSpec, runLoad } from './run-load.ts';
+export type { LoadDeps, LoadOutcome } from './run-load.ts';
+export { planLoad } from './plan/plan-load.ts';
+export type { LoadPlan } from './plan/plan-load.ts';
+export type { LoadFacts } from './plan/facts.ts';
+export type { LoadPhase, LoadProgress } from './load-progress.ts';
+export type { BusyPolicy } from './wait-for-claim.ts';
+
+// The ledger
+export { findRuns, readHistory } from './ledger/history.ts';
+export type { HistoryEntry } from './ledger/history.ts';
+export { ledgerScript } from './ledger/migrations.ts';
+export { ledgerExists, openLedger } from './ledger/open-ledger.ts';
+
+// Safe text for terminals and logs
+export { escapeControls } from './csv/excerpt.ts';

@@ -1,0 +1,108 @@
+import { quoteIdentifier } from '@copyline/dws-client';
+
+/**
+ * The ledger's tables, version by version. A migration that has been released is never edited.
+ * `copyline init --print-sql` prints exactly what is run here.
+ */
+export const MIGRATIONS: readonly ((schema: string) => string)[] = [
+  (schema) => `
+-- One row for each target, as soon as something replaces its content: the loads of older
+-- generations do not count as loaded any more.
+CREATE TABLE ${schema}.target (
+  target_oid  oid PRIMARY KEY,
+  target_name text NOT NULL,
+  generation  bigint NOT NULL DEFAULT 0
+);
+
+-- Who may load a source into a target right now. The row is locked for as long as a load runs; the
+-- fence tells an older run that it has been overtaken.
+CREATE TABLE ${schema}.claim (
+  target_oid    oid NOT NULL,
+  claim_key     text NOT NULL,
+  target_name   text NOT NULL,
+  source        text NOT NULL,
+  slot          text NOT NULL,
+  fence         bigint NOT NULL,
+  load_id       uuid NOT NULL,
+  backend_pid   bigint NOT NULL,
+  backend_start timestamptz NOT NULL,
+  claimed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+  PRIMARY KEY (target_oid, claim_key)
+);
+
+-- Every run of every load. state: running, done, deduplicated, failed, abandoned.
+CREATE TABLE ${schema}.load (
+  load_id            uuid PRIMARY KEY,
+  state              text NOT NULL
+    CHECK (state IN ('running', 'done', 'deduplicated', 'failed', 'abandoned')),
+  target_oid         oid NOT NULL,
+  target_name        text NOT NULL,
+  generation         bigint NOT NULL,
+  source             text NOT NULL,
+  slot               text NOT NULL,
+  claim_key          text NOT NULL,
+  fence              bigint NOT NULL,
+  -- The version of the source: what an unchanged file is recognised by without reading it.
+  source_bytes       bigint NOT NULL,
+  source_modified_ns numeric NOT NULL,
+  source_changed_ns  numeric NOT NULL,
+  source_inode       numeric NOT NULL,
+  digest             text,
+  fingerprint        text NOT NULL,
+  -- Counts up when the same content is loaded again on purpose.
+  repeat             integer NOT NULL DEFAULT 0,
+  duplicate_of       uuid,
+  rows_loaded        bigint,
+  report             jsonb,
+  error              jsonb,
+  backend_pid        bigint NOT NULL,
+  client             text NOT NULL,
+  started_at         timestamptz NOT NULL DEFAULT clock_timestamp(),
+  finished_at        timestamptz
+);
+
+-- The promise itself: a content is done once for each target, slot and generation.
+CREATE UNIQUE INDEX load_done ON ${schema}.load (target_oid, digest, slot, generation, repeat)
+  WHERE state = 'done';
+CREATE INDEX load_by_size ON ${schema}.load (target_oid, source_bytes);
+CREATE INDEX load_by_claim ON ${schema}.load (target_oid, claim_key);
+CREATE INDEX load_by_time ON ${schema}.load (started_at);
+`,
+];
+
+export const LEDGER_VERSION = MIGRATIONS.length;
+
+/** The statements that bring a ledger from one version to the next. */
+export function migrationStatements(schema: string, version: number): string {
+  const quoted = quoteIdentifier(schema);
+  const migration = MIGRATIONS[version - 1];
+  return `${migration?.(quoted) ?? ''}
+INSERT INTO ${quoted}.migration (version) VALUES (${String(version)});
+`;
+}
+
+/** What stands before the first migration. */
+export function bootstrapStatements(schema: string): string {
+  const quoted = quoteIdentifier(schema);
+  return `CREATE SCHEMA IF NOT EXISTS ${quoted};
+CREATE TABLE IF NOT EXISTS ${quoted}.migration (
+  version    integer PRIMARY KEY,
+  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+`;
+}
+
+/** The whole script for a database administrator, with the privileges that a loading role needs. */
+export function ledgerScript(schema: string): string {
+  const quoted = quoteIdentifier(schema);
+  const migrations = MIGRATIONS.map((_, i) => migrationStatements(schema, i + 1)).join('');
+  return `-- The ledger of Copyline, version ${String(LEDGER_VERSION)}. Run it once in the target database.
+BEGIN;
+${bootstrapStatements(schema)}${migrations}COMMIT;
+
+-- Then, for each role that loads (put its name in the place of loader):
+-- GRANT USAGE ON SCHEMA ${quoted} TO loader;
+-- GRANT SELECT ON ${quoted}.migration TO loader;
+-- GRANT SELECT, INSERT, UPDATE ON ${quoted}.target, ${quoted}.claim, ${quoted}.load TO loader;
+`;
+}

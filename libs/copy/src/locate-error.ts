@@ -1,0 +1,113 @@
+import { CopylineError, type ErrorPlace } from '@copyline/contracts';
+import { diagnosticsOf } from '@copyline/dws-client';
+
+import { excerptOf } from './csv/excerpt.ts';
+import { CsvScanner } from './csv/scanner.ts';
+import { ServerLines } from './csv/server-lines.ts';
+import type { Checkpoint } from './lanes/byte-lane.ts';
+import type { LoadPlan } from './plan/plan-load.ts';
+import type { LocalFile } from './source/local-file.ts';
+import { WindowReader } from './source/window-reader.ts';
+
+/** What the CONTEXT of a COPY error tells. */
+export interface CopyContext {
+  readonly line: number;
+  /** One of the columns of the COPY, where the server names one. */
+  readonly column: string | undefined;
+}
+
+/**
+ * Reads `COPY orders, line 3, column qty: "abc"`. The server translates the words, so only the
+ * positions count: the table, the first number, the name of a column that is known.
+ */
+export function parseCopyContext(
+  context: string,
+  table: string,
+  columns: readonly string[],
+): CopyContext | undefined {
+  const prefix = `COPY ${table}, `;
+  const entry = context.split('\n').find((line) => line.startsWith(prefix));
+  const match = /^\D*(\d+)(.*)$/s.exec(entry?.slice(prefix.length) ?? '');
+  if (match === null) return undefined;
+  const [, line = '', rest = ''] = match;
+  const column = columns
+    .filter((name) => rest.includes(` ${name}:`) || rest.endsWith(` ${name}`))
+    .sort((a, b) => b.length - a.length)[0];
+  return { line: Number(line), column };
+}
+
+/**
+ * Adds the place in the source to an error that the server raised during COPY, by reading the file
+ * again from the checkpoint before it. An error without a line stays as it is, `located: false`.
+ */
+export async function locateServerError(
+  error: CopylineError,
+  file: LocalFile,
+  plan: LoadPlan,
+  checkpoints: readonly Checkpoint[],
+): Promise<CopylineError> {
+  const context = diagnosticsOf(error)?.context;
+  if (context === undefined) return error;
+  const place = parseCopyContext(context, plan.target.name, plan.columns);
+  if (place === undefined) return error;
+  const from = checkpoints.findLast(({ serverLines }) => serverLines.last < place.line);
+  if (from === undefined) return error;
+  try {
+    const found = await findRecord(file, plan, from, place);
+    return found === undefined ? error : error.with({ ...found, commitState: error.commitState });
+  } catch {
+    // The file has changed since: better no place than a wrong one.
+    return error;
+  }
+}
+
+async function findRecord(
+  file: LocalFile,
+  plan: LoadPlan,
+  from: Checkpoint,
+  wanted: CopyContext,
+): Promise<ErrorPlace | undefined> {
+  let found: ErrorPlace | undefined;
+  let buffer: Buffer = Buffer.alloc(0);
+  const scanner = new CsvScanner(
+    plan.scanner,
+    {
+      onRecord: (record) => {
+        lines.add(record);
+        if (found === undefined && lines.last >= wanted.line) {
+          found = placeOf(record, buffer, plan, wanted.column);
+        }
+      },
+    },
+    from.position,
+  );
+  const lines = new ServerLines(scanner, from.serverLines);
+  const reader = new WindowReader(file, from.position.byteOffset);
+  for (let consumed = 0; found === undefined;) {
+    const window = await reader.next(consumed);
+    if (window === undefined) break;
+    buffer = window.buffer;
+    consumed = scanner.scan(window.buffer, window.from, window.to, window.final);
+  }
+  return found;
+}
+
+function placeOf(
+  record: CsvScanner,
+  buffer: Buffer,
+  plan: LoadPlan,
+  column: string | undefined,
+): ErrorPlace {
+  const field = column === undefined ? -1 : plan.columns.indexOf(column);
+  const [start, end] =
+    field < 0
+      ? [record.start, record.contentEnd]
+      : [record.fieldStart(field), record.fieldEnd(field)];
+  return {
+    record: record.record,
+    line: record.line,
+    byteOffset: record.position.byteOffset + (start - record.start),
+    excerpt: excerptOf(buffer.subarray(start, end)),
+    ...(column === undefined ? {} : { column }),
+  };
+}

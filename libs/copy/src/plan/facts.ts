@@ -1,0 +1,200 @@
+import type { Connection } from '@copyline/dws-client';
+import { CopylineError } from '@copyline/contracts';
+import { quoteIdentifier } from '@copyline/dws-client';
+
+import type { ColumnType } from '../csv/infer-types.ts';
+import type { LedgerFacts } from '../ledger/ledger.ts';
+import type { FileVersion } from '../source/local-file.ts';
+import type { SourceHead } from '../source/source-head.ts';
+import type { TableName } from './table-name.ts';
+
+/** What a load's plan depends on; gathered before anything is decided. */
+export interface LoadFacts {
+  readonly session: SessionFacts;
+  /** `undefined` when the table does not exist. */
+  readonly table: TableFacts | undefined;
+  /** Whether the schema that the table is in, or would be created in, exists. */
+  readonly schemaExists: boolean;
+  readonly source: SourceFacts;
+  /** Types for `--create`, one for each field; only when the table does not exist. */
+  readonly inferred: readonly ColumnType[] | undefined;
+  /** `undefined` when the load runs without a ledger. */
+  readonly ledger: LedgerFacts | undefined;
+}
+
+/** Settings of the session that decide how the server reads values. */
+export interface SessionFacts {
+  readonly database: string;
+  readonly currentSchema: string | undefined;
+  readonly serverVersion: string;
+  readonly dateStyle: string;
+  readonly timeZone: string;
+  readonly synchronousCommit: string;
+}
+
+export interface SourceFacts {
+  readonly name: string;
+  readonly canonical: string;
+  readonly version: FileVersion;
+  readonly head: SourceHead;
+}
+
+export interface TableFacts {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+  readonly kind: 'table' | 'partitioned table' | 'foreign table' | 'view';
+  readonly unlogged: boolean;
+  readonly columns: readonly ColumnFacts[];
+  /** Whether a trigger may keep rows out: BEFORE (or INSTEAD OF) ROW INSERT. */
+  readonly hasRowTrigger: boolean;
+}
+
+export interface ColumnFacts {
+  readonly name: string;
+  readonly type: string;
+  /** NOT NULL and nothing fills it when it is left out. */
+  readonly required: boolean;
+  /** Something fills it when it is left out: a default, an identity. */
+  readonly hasDefault: boolean;
+  /** GENERATED ALWAYS AS (…) STORED: cannot be loaded. */
+  readonly generated: boolean;
+}
+
+export async function readSessionFacts(connection: Connection): Promise<SessionFacts> {
+  const { rows } = await connection.query<{
+    database: string;
+    schema: string | null;
+    version: string;
+    date_style: string;
+    time_zone: string;
+    synchronous_commit: string;
+  }>(`SELECT current_database() AS database, current_schema() AS schema,
+             current_setting('server_version') AS version,
+             current_setting('DateStyle') AS date_style,
+             current_setting('TimeZone') AS time_zone,
+             current_setting('synchronous_commit') AS synchronous_commit`);
+  const row = rows[0];
+  if (row === undefined) throw new CopylineError('INTERNAL', 'The session has no settings');
+  return {
+    database: row.database,
+    currentSchema: row.schema ?? undefined,
+    serverVersion: row.version,
+    dateStyle: row.date_style,
+    timeZone: row.time_zone,
+    synchronousCommit: row.synchronous_commit,
+  };
+}
+
+export async function readSchemaExists(connection: Connection, schema: string): Promise<boolean> {
+  const { rowCount } = await connection.query('SELECT FROM pg_namespace WHERE nspname = $1', [
+    schema,
+  ]);
+  return rowCount > 0;
+}
+
+/** pg_class.relkind of what COPY can fill. */
+const KINDS: Readonly<Record<string, TableFacts['kind']>> = {
+  r: 'table',
+  p: 'partitioned table',
+  f: 'foreign table',
+  v: 'view',
+};
+
+/**
+ * Looks a table up.
+ *
+ * @returns `undefined` when it does not exist
+ * @throws CopylineError `TABLE_UNSUITABLE` for what COPY cannot fill
+ */
+export async function readTableFacts(
+  connection: Connection,
+  table: TableName,
+): Promise<TableFacts | undefined> {
+  const { rows } = await connection.query<{
+    oid: number;
+    schema: string;
+    name: string;
+    kind: string;
+    persistence: string;
+    row_trigger: boolean;
+    instead_trigger: boolean;
+  }>(
+    // Triggers of partitions count: they fire when a row is routed to them. tgtype is a bit mask:
+    // 1 ROW, 2 BEFORE, 4 INSERT, 64 INSTEAD OF (pg_trigger.h).
+    `SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
+            c.relpersistence AS persistence,
+            EXISTS (SELECT FROM pg_trigger t
+                     WHERE NOT t.tgisinternal AND t.tgtype & 7 = 7
+                       AND t.tgrelid IN (SELECT c.oid UNION ALL
+                                         SELECT i.relid FROM pg_partition_tree(c.oid) i)) AS row_trigger,
+            EXISTS (SELECT FROM pg_trigger t
+                     WHERE t.tgrelid = c.oid AND t.tgtype & 69 = 69) AS instead_trigger
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.oid = to_regclass($1)`,
+    [quoteTableName(table)],
+  );
+  const row = rows[0];
+  if (row === undefined) return undefined;
+  const kind = KINDS[row.kind];
+  if (kind === undefined || (kind === 'view' && !row.instead_trigger)) {
+    const what = kind === 'view' ? 'a view without an INSTEAD OF INSERT trigger' : 'not a table';
+    throw new CopylineError('TABLE_UNSUITABLE', `${row.schema}.${row.name} is ${what}`);
+  }
+  return {
+    oid: row.oid,
+    schema: row.schema,
+    name: row.name,
+    kind,
+    unlogged: row.persistence === 'u',
+    columns: await readColumns(connection, row.oid),
+    hasRowTrigger: row.row_trigger || kind === 'view',
+  };
+}
+
+async function readColumns(connection: Connection, oid: number): Promise<ColumnFacts[]> {
+  const { rows } = await connection.query<{
+    name: string;
+    type: string;
+    not_null: boolean;
+    has_default: boolean;
+    generated: boolean;
+  }>(
+    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, attnotnull AS not_null,
+            atthasdef AND attgenerated = '' OR attidentity <> '' AS has_default,
+            attgenerated <> '' AS generated
+       FROM pg_attribute
+      WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
+      ORDER BY attnum`,
+    [oid],
+  );
+  return rows.map((row) => ({
+    name: row.name,
+    type: row.type,
+    required: row.not_null && !row.has_default && !row.generated,
+    hasDefault: row.has_default,
+    generated: row.generated,
+  }));
+}
+
+function quoteTableName({ schema, name }: TableName): string {
+  return schema === undefined
+    ? quoteIdentifier(name)
+    : `${quoteIdentifier(schema)}.${quoteIdentifier(name)}`;
+}
+
+/** Whether the table has no rows at all; `undefined` when the role may not look. */
+export async function isEmptyTable(
+  connection: Connection,
+  table: TableFacts,
+): Promise<boolean | undefined> {
+  try {
+    const { rows } = await connection.query<{ empty: boolean }>(
+      `SELECT NOT EXISTS (SELECT FROM ${quoteTableName(table)}) AS empty`,
+    );
+    return rows[0]?.empty;
+  } catch (error) {
+    if (error instanceof CopylineError && error.code === 'PERMISSION_DENIED') return undefined;
+    throw error;
+  }
+}

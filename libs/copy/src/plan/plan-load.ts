@@ -1,0 +1,256 @@
+import { CopylineError, type LoadSpec, type Warning } from '@copyline/contracts';
+import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
+import { createHash } from 'node:crypto';
+
+import { copyOptions, dialectBytes } from '../csv/dialect.ts';
+import type { ScannerOptions } from '../csv/scanner.ts';
+import type { DoneLoad } from '../ledger/ledger.ts';
+import type { FileVersion } from '../source/local-file.ts';
+import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
+import {
+  assertNames,
+  mapAllColumns,
+  mapByHeader,
+  mapByPosition,
+  type ColumnMapping,
+} from './map-columns.ts';
+import type { TableName } from './table-name.ts';
+
+/** Version of what goes into a fingerprint; part of it, so that a new list never matches an old one. */
+const FINGERPRINT_VERSION = 1;
+
+/** Everything that is decided about a load before the first row moves. Plain data. */
+export interface LoadPlan {
+  readonly target: {
+    readonly schema: string;
+    readonly name: string;
+    /** 0 when the load creates the table. */
+    readonly oid: number;
+    readonly created: boolean;
+  };
+  /** Target column of each field. */
+  readonly columns: readonly string[];
+  readonly lane: { readonly name: 'byte'; readonly reason: string };
+  readonly scanner: ScannerOptions;
+  /** Run in this order in the load's transaction, before COPY. */
+  readonly statementsBefore: readonly string[];
+  readonly copyStatement: string;
+  readonly guarantee: 'exactly-once' | 'at-least-once';
+  /** Whether a trigger may keep rows out, so that fewer rows than parsed are no fault. */
+  readonly rowsMayBeSuppressed: boolean;
+  readonly ledger: LedgerPlan | undefined;
+  readonly session: SessionFacts;
+  readonly warnings: readonly Warning[];
+}
+
+/** How the ledger is used. */
+export interface LedgerPlan {
+  readonly schema: string;
+  readonly generation: bigint;
+  /** What changes the stored data, as a digest: the same content with another one is refused. */
+  readonly fingerprint: string;
+  /** The load that answers this one without reading the file. */
+  readonly answer: DoneLoad | undefined;
+  /** Whether hashing the file first may save the load. */
+  readonly hashFirst: boolean;
+  readonly forced: boolean;
+}
+
+/**
+ * Decides how a load is run. Pure: the same specification and facts give the same plan.
+ *
+ * @throws CopylineError what can be known to fail: a missing table, a header that disagrees, an
+ *   empty source, a content that was loaded with other settings
+ */
+export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): LoadPlan {
+  const { source } = facts;
+  const dialect = dialectBytes(spec.dialect);
+  const isEmpty = source.version.bytes <= (source.head.hasBom ? 3 : 0);
+  if (isEmpty && !spec.allowEmpty) {
+    throw new CopylineError('EMPTY_SOURCE', 'The source has no content', { source: source.name });
+  }
+  if (facts.table === undefined && !spec.create) throw tableNotFound(spec.into, facts.session);
+
+  const mapping = mapColumns(spec, facts);
+  const target = planTarget(table, facts);
+  const fingerprint = fingerprintOf(spec, mapping.columns);
+  const ledger = planLedger(spec, facts, fingerprint);
+  return {
+    target,
+    columns: mapping.columns,
+    lane: { name: 'byte', reason: 'the file is in the form that COPY reads' },
+    scanner: {
+      dialect,
+      fieldCount: mapping.columns.length,
+      columns: mapping.columns,
+      maxRecordBytes: spec.maxRecordBytes,
+      blankLines: spec.dialect.skipBlankLines
+        ? 'skip'
+        : mapping.columns.length === 1
+          ? 'record'
+          : 'trailing',
+    },
+    statementsBefore: [
+      ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
+      ...createStatements(target, mapping.columns, facts),
+    ],
+    copyStatement: `COPY ${quoteTable(target)} (${mapping.columns
+      .map(quoteIdentifier)
+      .join(', ')}) FROM STDIN ${copyOptions(spec.dialect)}`,
+    guarantee: guaranteeOf(ledger, facts.table),
+    rowsMayBeSuppressed: facts.table?.hasRowTrigger ?? false,
+    ledger,
+    session: facts.session,
+    warnings: planWarnings(facts, mapping),
+  };
+}
+
+/** Whether two versions are the same file in the same state, as far as can be known without reading. */
+export function sameVersion(a: FileVersion, b: FileVersion): boolean {
+  return (
+    a.bytes === b.bytes &&
+    a.modifiedNs === b.modifiedNs &&
+    a.changedNs === b.changedNs &&
+    a.inode === b.inode
+  );
+}
+
+/** @throws CopylineError `ALREADY_LOADED_DIFFERENTLY` */
+export function assertSameFingerprint(done: DoneLoad, fingerprint: string): void {
+  if (done.fingerprint === fingerprint) return;
+  throw new CopylineError(
+    'ALREADY_LOADED_DIFFERENTLY',
+    `The content was loaded by ${done.loadId} with other columns or another dialect`,
+  );
+}
+
+function mapColumns(spec: LoadSpec, facts: LoadFacts): ColumnMapping {
+  const { head, name } = facts.source;
+  const table = facts.table?.columns;
+  try {
+    if (spec.columns !== undefined) {
+      const mapping = mapByPosition(spec.columns, table);
+      assertFieldCount(head.header, spec.columns.length);
+      return mapping;
+    }
+    if (spec.dialect.header) {
+      if (head.header === undefined)
+        return table === undefined ? noColumns() : mapAllColumns(table);
+      if (table !== undefined) return mapByHeader(head.header, table);
+      assertNames(head.header, 'The header');
+      return { columns: head.header, notes: [] };
+    }
+    if (table !== undefined) return mapAllColumns(table);
+    if (head.firstRecordFields === undefined) return noColumns();
+    const columns = Array.from({ length: head.firstRecordFields }, (_, i) => `c${String(i + 1)}`);
+    return { columns, notes: [] };
+  } catch (error) {
+    throw error instanceof CopylineError ? error.with({ source: name }) : error;
+  }
+}
+
+/** With `--columns` the header's names do not matter, but it must be a record of the same width. */
+function assertFieldCount(header: readonly string[] | undefined, columns: number): void {
+  if (header === undefined || header.length === columns) return;
+  throw new CopylineError(
+    'HEADER_MISMATCH',
+    `The header has ${String(header.length)} fields, --columns names ${String(columns)}`,
+  );
+}
+
+function noColumns(): never {
+  throw new CopylineError('EMPTY_SOURCE', 'The source has no record to make columns from', {
+    advice: 'Name the columns with --columns, or create the table first.',
+  });
+}
+
+function planTarget(table: TableName, facts: LoadFacts): LoadPlan['target'] {
+  if (facts.table !== undefined) {
+    const { schema, name, oid } = facts.table;
+    return { schema, name, oid, created: false };
+  }
+  const schema = table.schema ?? facts.session.currentSchema ?? 'public';
+  return { schema, name: table.name, oid: 0, created: true };
+}
+
+function createStatements(
+  target: LoadPlan['target'],
+  columns: readonly string[],
+  facts: LoadFacts,
+): string[] {
+  if (!target.created) return [];
+  const definitions = columns.map(
+    (name, i) => `${quoteIdentifier(name)} ${facts.inferred?.[i] ?? 'text'}`,
+  );
+  return [
+    // Even IF NOT EXISTS asks for the privilege to create schemas: only where there is none.
+    ...(facts.schemaExists ? [] : [`CREATE SCHEMA ${quoteIdentifier(target.schema)}`]),
+    `CREATE TABLE ${quoteTable(target)} (${definitions.join(', ')})`,
+  ];
+}
+
+function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): LedgerPlan | undefined {
+  const { ledger, source } = facts;
+  if (ledger === undefined) return undefined;
+  const last = ledger.lastOfSource;
+  const isSame = last !== undefined && sameVersion(last.version, source.version);
+  const answer = isSame && !spec.force ? last : undefined;
+  if (answer !== undefined) assertSameFingerprint(answer, fingerprint);
+  return {
+    schema: spec.ledgerSchema,
+    generation: ledger.generation,
+    fingerprint,
+    answer,
+    hashFirst: answer === undefined && !spec.force && ledger.sameSizeKnown,
+    forced: spec.force,
+  };
+}
+
+/**
+ * What decides how the same bytes are stored: the columns in the fields' order, and how fields,
+ * NULLs and the header are told. The DateStyle and TimeZone of the session are recorded with the
+ * load, but are not part of it.
+ */
+function fingerprintOf(spec: LoadSpec, columns: readonly string[]): string {
+  const { delimiter, quote, escape, header, skipLines, skipBlankLines } = spec.dialect;
+  const parts = {
+    version: FINGERPRINT_VERSION,
+    format: spec.format,
+    columns,
+    dialect: [delimiter, quote, escape, spec.dialect.null, header, skipLines, skipBlankLines],
+  };
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+}
+
+function guaranteeOf(
+  ledger: LedgerPlan | undefined,
+  table: TableFacts | undefined,
+): LoadPlan['guarantee'] {
+  // What an unlogged or a foreign table holds does not share the fate of the ledger's COMMIT.
+  const sharesCommit = table?.unlogged !== true && table?.kind !== 'foreign table';
+  return ledger !== undefined && sharesCommit ? 'exactly-once' : 'at-least-once';
+}
+
+function planWarnings(facts: LoadFacts, mapping: ColumnMapping): Warning[] {
+  const warnings: Warning[] = mapping.notes.map((message) => ({ code: 'COLUMN_RENAMED', message }));
+  const { table, source } = facts;
+  if (table?.unlogged === true) {
+    warnings.push({
+      code: 'TARGET_UNLOGGED',
+      message: 'The table is UNLOGGED: a crash of the server empties it, the ledger stays',
+    });
+  }
+  const { head, version } = source;
+  const isHeaderOnly = head.header !== undefined && head.dataStart.byteOffset === version.bytes;
+  if (isHeaderOnly) {
+    warnings.push({ code: 'HEADER_ONLY', message: 'The file has a header and no records' });
+  }
+  return warnings;
+}
+
+function tableNotFound(into: string, session: SessionFacts): CopylineError {
+  return new CopylineError(
+    'TABLE_NOT_FOUND',
+    `The table ${into} does not exist in the database ${session.database}`,
+  );
+}

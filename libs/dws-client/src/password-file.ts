@@ -1,0 +1,54 @@
+import { readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+interface PasswordKey {
+  readonly host: string;
+  readonly port: number;
+  readonly dbname: string;
+  readonly user: string;
+}
+
+/**
+ * Looks a password up in `~/.pgpass`, `PGPASSFILE` or the conninfo's `passfile`. As in libpq, a
+ * file that others may read is passed over, and so is one that does not exist.
+ *
+ * Source: PostgreSQL documentation, "The Password File".
+ */
+export function findInPasswordFile(
+  key: PasswordKey,
+  path: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string | undefined {
+  const file = path ?? join(env['HOME'] ?? homedir(), '.pgpass');
+  const text = readPrivateFile(file);
+  const wanted = [key.host, String(key.port), key.dbname, key.user];
+  for (const line of text?.split(/\r?\n/) ?? []) {
+    if (line.startsWith('#')) continue;
+    const fields = splitLine(line);
+    if (fields.length < 5) continue;
+    if (wanted.every((value, i) => fields[i] === '*' || fields[i] === value)) return fields[4];
+  }
+  return undefined;
+}
+
+function readPrivateFile(file: string): string | undefined {
+  try {
+    const stat = statSync(file);
+    const othersMayRead = process.platform !== 'win32' && (stat.mode & 0o077) !== 0;
+    return stat.isFile() && !othersMayRead ? readFileSync(file, 'utf8') : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Splits at colons; `\:` and `\\` stand for the characters themselves. */
+function splitLine(line: string): string[] {
+  const fields = [''];
+  for (let i = 0; i < line.length; i += 1) {
+    const c = line.charAt(i);
+    if (c === ':') fields.push('');
+    else fields[fields.length - 1] += c === '\\' ? line.charAt((i += 1)) : c;
+  }
+  return fields;
+}

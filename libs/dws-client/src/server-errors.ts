@@ -1,0 +1,119 @@
+import { CopylineError, type ErrorCode } from '@copyline/contracts';
+import pg from 'pg';
+
+/**
+ * SQLSTATE → code. A key of five characters is that state, of two its whole class; the longer one
+ * wins. Source: PostgreSQL documentation, appendix "PostgreSQL Error Codes".
+ */
+const CODE_OF_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
+  '08': 'CONNECTION_LOST',
+  '22': 'VALUE_REFUSED',
+  '23': 'CONSTRAINT_VIOLATED',
+  '25P03': 'CONNECTION_LOST', // idle_in_transaction_session_timeout
+  '28': 'AUTH_FAILED',
+  '3D': 'DATABASE_NOT_FOUND',
+  '40': 'SQL_TRANSIENT',
+  '42501': 'PERMISSION_DENIED',
+  '53': 'SQL_TRANSIENT',
+  '55P03': 'SQL_TRANSIENT', // lock_not_available
+  '57014': 'STATEMENT_CANCELLED',
+  '57P': 'CONNECTION_LOST', // shutdowns and terminated backends
+};
+
+/** Client-side failures that node-postgres and Node report without a SQLSTATE. */
+const CONNECTION_ERRNOS = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** The longest part of a server message that is kept: it may quote a value of any size. */
+const MESSAGE_LIMIT = 300;
+
+/** The SQLSTATE of a server error, `undefined` for anything else. */
+export function sqlstateOf(error: unknown): string | undefined {
+  if (error instanceof pg.DatabaseError) return error.code;
+  if (error instanceof CopylineError) return error.sqlstate;
+  return undefined;
+}
+
+/** What a server error says beside its message; the values of rows may be in it. */
+export interface ServerDiagnostics {
+  readonly sqlstate: string | undefined;
+  readonly detail: string | undefined;
+  /** Call stack and place: for COPY the line of its input. Translated by the server. */
+  readonly context: string | undefined;
+  readonly table: string | undefined;
+  readonly column: string | undefined;
+  readonly constraint: string | undefined;
+}
+
+/** The diagnostics of the server error that an error is, or was caused by. */
+export function diagnosticsOf(error: unknown): ServerDiagnostics | undefined {
+  const server = error instanceof CopylineError ? error.cause : error;
+  if (!(server instanceof pg.DatabaseError)) return undefined;
+  const { code, detail, where, table, column, constraint } = server;
+  return { sqlstate: code, detail, context: where, table, column, constraint };
+}
+
+/**
+ * A failure of a statement or of the connection as a {@link CopylineError}. DETAIL, which quotes
+ * whole rows, stays in the cause and out of the message.
+ */
+export function fromServerError(error: unknown): CopylineError {
+  if (error instanceof CopylineError) return error;
+  if (error instanceof pg.DatabaseError) {
+    const sqlstate = error.code ?? '';
+    const code =
+      CODE_OF_SQLSTATE[sqlstate] ??
+      CODE_OF_SQLSTATE[sqlstate.slice(0, 3)] ??
+      CODE_OF_SQLSTATE[sqlstate.slice(0, 2)] ??
+      'SQL_FAILED';
+    const hint = error.hint === undefined ? '' : ` (${error.hint})`;
+    return new CopylineError(code, shorten(`${error.message}${hint}`), { cause: error, sqlstate });
+  }
+  return new CopylineError('CONNECTION_LOST', `The connection ended: ${reasonOf(error)}`, {
+    cause: error,
+  });
+}
+
+/** A failure to connect, with the place that was tried. */
+export function fromConnectError(error: unknown, target: string): CopylineError {
+  const known = error instanceof pg.DatabaseError ? fromServerError(error) : undefined;
+  if (known?.code === 'AUTH_FAILED' || known?.code === 'DATABASE_NOT_FOUND') {
+    return new CopylineError(known.code, `${target}: ${known.message}`, {
+      cause: error,
+      ...(known.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
+    });
+  }
+  const reason = reasonOf(error);
+  if (/client password must be a string|empty password/i.test(reason)) {
+    return new CopylineError('AUTH_FAILED', `${target}: the server asks for a password`, {
+      cause: error,
+    });
+  }
+  return new CopylineError('CONNECT_FAILED', `No connection to ${target}: ${reason}`, {
+    cause: error,
+    ...(known?.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
+  });
+}
+
+function reasonOf(error: unknown): string {
+  // Node joins the attempts at several addresses of one name in an AggregateError without a message.
+  const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
+  if (!(first instanceof Error)) return String(first);
+  const errno = 'code' in first && typeof first.code === 'string' ? first.code : '';
+  if (first.message === 'timeout expired') return 'no answer in time';
+  return CONNECTION_ERRNOS.has(errno) && !first.message.includes(errno)
+    ? `${errno} ${first.message}`
+    : first.message;
+}
+
+function shorten(text: string): string {
+  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)}…`;
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { connect as connectSocket, type Socket } from 'node:net';
+import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
+
+/** Source: PostgreSQL documentation, "Message Formats": CancelRequest and SSLRequest. */
+const CANCEL_REQUEST_CODE = 80877102;
+const SSL_REQUEST_CODE = 80877103;
+
+export interface CancelTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly processId: number;
+  readonly secretKey: number;
+  /** Given when the connection to be cancelled is encrypted; the request then is, too. */
+  readonly tls?: ConnectionOptions;
+}
+
+/**
+ * Asks the server to cancel what a session is doing, over a connection of its own. Resolves when
+ * the server has closed that connection, which is when it has acted on the request; there is no
+ * other answer.
+ */
+export async function sendCancelRequest(target: CancelTarget, timeoutMs: number): Promise<void> {
+  const signal = AbortSignal.timeout(timeoutMs);
+  let socket: Socket = target.host.startsWith('/')
+    ? connectSocket(`${target.host}/.s.PGSQL.${String(target.port)}`)
+    : connectSocket(target.port, target.host);
+  try {
+    await once(socket, 'connect', { signal });
+    if (target.tls !== undefined) socket = await encrypt(socket, target.tls, signal);
+    const closed = once(socket, 'close', { signal });
+    socket.resume();
+    socket.write(cancelMessage(target));
+    await closed;
+  } finally {
+    socket.on('error', () => undefined);
+    socket.destroy();
+  }
+}
+
+async function encrypt(
+  socket: Socket,
+  options: ConnectionOptions,
+  signal: AbortSignal,
+): Promise<TLSSocket> {
+  socket.write(message([SSL_REQUEST_CODE]));
+  await once(socket, 'data', { signal });
+  const encrypted = connectTls({ ...options, socket });
+  await once(encrypted, 'secureConnect', { signal });
+  return encrypted;
+}
+
+function cancelMessage({ processId, secretKey }: CancelTarget): Buffer {
+  return message([CANCEL_REQUEST_CODE, processId, secretKey]);
+}
+
+function message(words: readonly number[]): Buffer {
+  const buffer = Buffer.alloc(4 + 4 * words.length);
+  buffer.writeInt32BE(buffer.length, 0);
+  words.forEach((word, i) => buffer.writeInt32BE(word | 0, 4 + 4 * i));
+  return buffer;
+}

@@ -1,0 +1,29 @@
+import type pg from 'pg';
+import type { Socket } from 'node:net';
+
+/**
+ * The members of node-postgres that are not in its public interface and are used here all the same.
+ * They are read in this file only; `test/pg-internals.test.ts` fails when a release changes them.
+ */
+interface PgInternals {
+  readonly connection: { readonly stream: Socket };
+  readonly processID: number | null;
+  readonly secretKey: number | null;
+}
+
+function internals(client: pg.Client): PgInternals {
+  return client as unknown as PgInternals;
+}
+
+/** The socket of a client: needed to close it without waiting for the server. */
+export function socketOf(client: pg.Client): Socket {
+  return internals(client).connection.stream;
+}
+
+/** The pair that a CancelRequest carries; `undefined` before the server sent BackendKeyData. */
+export function cancelKeyOf(
+  client: pg.Client,
+): { readonly processId: number; readonly secretKey: number } | undefined {
+  const { processID, secretKey } = internals(client);
+  return processID === null || secretKey === null ? undefined : { processId: processID, secretKey };
+}

@@ -1,0 +1,37 @@
+// Servers
+export {
+  postgres18,
+  type TestServer,
+  type TestServerFacts,
+  testServers,
+} from './servers/test-server.ts';
+
+// One isolated place per test, and what must be true of it afterwards
+export { rowsExactlyOnce } from './databases/exactly-once.ts';
+export type { Row } from './databases/sql-client.ts';
+export type { TestDatabase } from './databases/test-database.ts';
+export { useOwnDatabase, useTestDatabase } from './databases/use-database.ts';
+
+// Waiting and parking
+export { copyProgress, type CopyProgress } from './parking/copy-progress.ts';
+export { commitGate, type Gate, type GateOptions, openGate } from './parking/gate.ts';
+export { waitFor, type WaitOptions, within } from './waiting.ts';
+
+// Generated data
+export { csvBlocks, csvColumnNames, type CsvOptions } from './csv/csv-blocks.ts';
+export type { CsvShape } from './csv/csv-shapes.ts';
+export { createTableSql, writeCsv, type WrittenCsv } from './csv/write-csv.ts';
+
+// Faults on the wire
+export { type FaultProxy, startFaultProxy } from './proxy/fault-proxy.ts';
+export type { FaultHandle, SqlMatch } from './proxy/fault-rules.ts';
+export type { Direction } from './proxy/wire-frames.ts';
+export type { InjectedError } from './proxy/wire-messages.ts';
+
+// Processes
+export {
+  type ProcessExit,
+  type ProcessOptions,
+  runProcess,
+  type RunningProcess,
+} from './run-process.ts';

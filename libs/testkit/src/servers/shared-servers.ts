@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type EmbeddedDatabase, startTemporary } from '@copyline/embedded';
+import type { TestProject } from 'vitest/node';
+import type { TestServerFacts } from './test-server.ts';
+
+/** Where Debian's package puts the binaries; the embedded ones are PostgreSQL 18 only. */
+const POSTGRES_15 = '/usr/lib/postgresql/15/bin';
+
+const SETTINGS = {
+  // Two files at once, each with the sessions of a parallel load, a pool and its own watchers.
+  max_connections: '200',
+  // Several generated gigabytes must not meet a checkpoint every few seconds.
+  max_wal_size: '4GB',
+};
+
+/**
+ * Vitest's global set-up: starts each server once per run and hands the addresses to the test
+ * files. The returned function stops the servers after the last file.
+ */
+export default async function startSharedServers(
+  project: TestProject,
+): Promise<() => Promise<void>> {
+  const running: EmbeddedDatabase[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(running.splice(0).map((server) => server.close()));
+  };
+  try {
+    const servers = [await start18(running)];
+    const fifteen = await start15(running);
+    if (fifteen) servers.push(fifteen);
+    project.provide('copylineServers', servers);
+    return stop;
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function start18(running: EmbeddedDatabase[]): Promise<TestServerFacts> {
+  const server = await startTemporary({ settings: SETTINGS });
+  running.push(server);
+  return factsOf(server, 18);
+}
+
+async function start15(running: EmbeddedDatabase[]): Promise<TestServerFacts | undefined> {
+  if (!existsSync(join(POSTGRES_15, 'postgres'))) {
+    const reason = `PostgreSQL 15 has no binaries in ${POSTGRES_15} (apt-get install postgresql-15)`;
+    // A build machine that silently tests one server less is worse than one that stops.
+    if (process.env['CI']) throw new Error(reason);
+    console.warn(`Tests on PostgreSQL 15 are skipped: ${reason}`);
+    return undefined;
+  }
+  const server = await startTemporary({ binDirectory: POSTGRES_15, settings: SETTINGS });
+  running.push(server);
+  return factsOf(server, 15);
+}
+
+function factsOf(server: EmbeddedDatabase, major: 15 | 18): TestServerFacts {
+  const { host, port, user, password, database } = server;
+  return { major, host, port, user, password, database };
+}

@@ -1,0 +1,32 @@
+import { defineConfig } from 'vitest/config';
+import LastLineReporter from './scripts/vitest-reporter.ts';
+
+// Workspace packages resolve to their sources: tests never run yesterday's build. The rest are
+// Vite's own conditions, which a list of our own would otherwise replace.
+const conditions = ['@copyline/source', 'module', 'node', 'development|production'];
+
+const soak = process.env['COPYLINE_SOAK'] === '1';
+
+export default defineConfig({
+  resolve: { conditions },
+  ssr: { resolve: { conditions } },
+  test: {
+    include: [
+      'libs/*/src/**/*.test.ts',
+      'libs/*/test/**/*.test.ts',
+      'apps/*/src/**/*.test.ts',
+      'apps/*/test/**/*.test.ts',
+      'e2e/**/*.test.ts',
+    ],
+    globalSetup: ['libs/testkit/src/servers/shared-servers.ts'],
+    // Processes, not threads: tests start servers, change directories and get killed.
+    pool: 'forks',
+    maxWorkers: 2,
+    fileParallelism: true,
+    // Real servers on small machines; waiting inside tests is bounded, with a better message.
+    testTimeout: soak ? 3_600_000 : 60_000,
+    hookTimeout: 60_000,
+    teardownTimeout: 30_000,
+    reporters: ['default', new LastLineReporter()],
+  },
+});
