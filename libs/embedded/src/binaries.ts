@@ -48,8 +48,8 @@ export async function findPackaged(
   if ('version' in inPlace) return inPlace;
   const failures = [inPlace.said];
   for (const cache of caches ?? cacheDirectories()) {
-    const copy = await useCache(cache, installed, account, onStatus).catch((error: Error) => ({
-      said: error.message,
+    const copy = await useCache(cache, installed, account, onStatus).catch((error: unknown) => ({
+      said: (error as Error).message,
     }));
     if ('version' in copy) return copy;
     failures.push(copy.said);
@@ -172,13 +172,17 @@ async function publish(native: string, target: string, replaceBroken: boolean): 
     await linkLibraries(temporary);
     await openToReaders(temporary);
     if (replaceBroken) await rename(target, `${temporary}.old.tmp`).catch(() => {});
-    await rename(temporary, target).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
-    });
+    await rename(temporary, target).catch(unlessThere);
   } finally {
     await rm(temporary, { recursive: true, force: true });
     await rm(`${temporary}.old.tmp`, { recursive: true, force: true });
   }
+}
+
+/** Somebody else was first, which is as good. */
+function unlessThere(error: unknown): void {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code !== 'ENOTEMPTY' && code !== 'EEXIST') throw error;
 }
 
 /** What a killed copy left behind. A copy takes seconds; an hour is far beyond one under way. */
@@ -200,11 +204,7 @@ async function linkLibraries(native: string): Promise<void> {
   const links = JSON.parse(text) as { source: string; target: string }[];
   for (const { source, target } of links) {
     const link = path.join(native, path.relative('native', target));
-    await symlink(path.relative(path.dirname(target), source), link).catch(
-      (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EEXIST') throw error;
-      },
-    );
+    await symlink(path.relative(path.dirname(target), source), link).catch(unlessThere);
   }
 }
 

@@ -145,9 +145,9 @@ function negotiate(
     };
     const closed = (): void => {
       signal?.removeEventListener('abort', abort);
-      if (last?.kind === 'failed') return reject(restoreFailure(last.failure));
-      if (last?.kind === 'retry' || !started) return resolve(undefined);
-      reject(startFailure('The process that starts the embedded database ended', stderr()));
+      if (last?.kind === 'failed') reject(restoreFailure(last.failure));
+      else if (last?.kind === 'retry' || !started) resolve(undefined);
+      else reject(startFailure('The process that starts the embedded database ended', stderr()));
     };
     signal?.addEventListener('abort', abort);
     onLine(socket, (line) => {

@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { livenessOf, ownIdentity, parseIdentity } from './process-identity.ts';
 
@@ -30,7 +29,7 @@ describe('a process identity', () => {
     // `sleep` replaces the shell and never asks for the end of the shell's child.
     const parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60']);
     try {
-      const [line] = (await once(parent.stdout as Readable, 'data')) as [Buffer];
+      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
       const pid = Number(line.toString());
       const stat = await zombieStat(pid);
       const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] as string;

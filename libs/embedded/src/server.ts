@@ -90,7 +90,7 @@ export async function stopLeftover(dataDirectory: string): Promise<void> {
   for (const [signal, deadlineMs] of Object.entries(STOP_DEADLINES_MS)) {
     const pid = postmasterOf(dataDirectory);
     if (pid === undefined) return;
-    process.kill(pid, signal as NodeJS.Signals);
+    process.kill(pid, signal);
     await until(() => postmasterOf(dataDirectory) !== pid, deadlineMs);
   }
 }
@@ -181,15 +181,13 @@ function running(child: Watched, port: number): RunningServer {
 
 async function stop(child: Watched): Promise<void> {
   child.ref();
-  let ended = false;
-  void child.exited.then(() => (ended = true));
   for (const [signal, deadlineMs] of Object.entries(STOP_DEADLINES_MS)) {
-    if (ended) return;
     child.kill(signal as NodeJS.Signals);
     const deadline = new AbortController();
-    const timer = delay(deadlineMs, undefined, { signal: deadline.signal }).catch(() => {});
-    await Promise.race([child.exited, timer]);
+    const timer = delay(deadlineMs, undefined, { signal: deadline.signal }).catch(() => undefined);
+    const exit = await Promise.race([child.exited, timer]);
     deadline.abort();
+    if (exit !== undefined) return;
   }
 }
 

@@ -18,7 +18,7 @@ import type { EmbeddedDatabase } from './embedded-database.ts';
 import { livenessOf, ownIdentity, parseIdentity } from './process-identity.ts';
 import { HOST, startServer, stopLeftover } from './server.ts';
 import type { RunningServer } from './server.ts';
-import { TEMPORARY_SETTINGS } from './settings.ts';
+import { formatSettings, TEMPORARY_SETTINGS } from './settings.ts';
 import { fileFailure, startFailure } from './start-failure.ts';
 
 export interface TemporaryOptions {
@@ -63,13 +63,14 @@ async function start(
   account: Account | undefined,
   { binDirectory, settings, database = 'copyline' }: TemporaryOptions,
 ): Promise<RunningServer> {
+  const merged = { ...TEMPORARY_SETTINGS, ...settings };
+  formatSettings(merged); // a bad name is refused before initdb takes its second
   const binaries =
     binDirectory === undefined
       ? await findPackaged(account)
       : await findInstalled(binDirectory, account);
   const { dataDirectory, logFile } = filesOf(directory);
   await createCluster({ binaries, account, dataDirectory, database, durable: false });
-  const merged = { ...TEMPORARY_SETTINGS, ...settings };
   const where = { binaries, account, dataDirectory, logFile, logIsKept: false };
   return startServer({ ...where, settings: merged });
 }

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   lstatSync,
   readFileSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
@@ -30,6 +31,18 @@ const asNobody = whyNotAsNobody();
 
 function isLink(file: string): boolean {
   return lstatSync(file).isSymbolicLink();
+}
+
+/** The test leaves root's cache of programs as it finds it. */
+function removeNewCopies(): void {
+  const cache = '/var/lib/copyline';
+  const list = (): string[] => (existsSync(cache) ? readdirSync(cache) : []);
+  const before = new Set(list());
+  onTestFinished(() => {
+    for (const name of list().filter((each) => !before.has(each))) {
+      rmSync(path.join(cache, name), { recursive: true, force: true });
+    }
+  });
 }
 
 function uidOf(pid: number): number {
@@ -104,6 +117,7 @@ describe.skipIf(!IS_ROOT)('as root (skipped for others: they run it as themselve
       path.join(ROOT, 'libs/embedded/package.json'),
       path.join(checkout, 'libs/embedded/package.json'),
     );
+    removeNewCopies();
     const home = path.join(makeDirectory(), '.copyline');
     const user = new User({ home, dist: path.join(checkout, 'libs/embedded/dist/index.js') });
     const database = await user.ready();

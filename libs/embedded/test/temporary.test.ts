@@ -70,7 +70,9 @@ describe('a temporary server', () => {
   });
 
   it('neither keeps a forgetful program from ending nor outlives it', async () => {
-    const user = new User({ temporary: {}, forget: true });
+    // Its files stay for the next start to remove, which none will in a directory of its own.
+    const env = { TMPDIR: makeDirectory({ mode: 0o1777 }) };
+    const user = new User({ temporary: {}, forget: true }, { env });
     const database = await user.ready();
     expect(await user.ended).toBe(0);
     const pidFile = path.join(database.dataDirectory, 'postmaster.pid');

@@ -1,0 +1,99 @@
+import {
+  asCopylineError,
+  refusedReport,
+  reportError,
+  type CopylineError,
+} from '@copyline/contracts';
+
+import { readConfig, type CliConfig } from '../config.ts';
+import { EXIT, exitCodeOfError } from '../exit-code.ts';
+import { errorText, stackText } from '../output/error-text.ts';
+import { Terminal } from '../output/terminal.ts';
+import { resolveTarget, type Target } from '../target.ts';
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly config?: string;
+}
+
+/** Options of commands that work on a database. */
+export interface TargetOptions extends CommonOptions {
+  readonly target?: string;
+  readonly ledgerSchema?: string;
+}
+
+export interface CommandContext {
+  readonly terminal: Terminal;
+  readonly config: CliConfig;
+}
+
+export const DEFAULT_LEDGER_SCHEMA = 'copyline';
+
+export function terminalFor(options: CommonOptions): Terminal {
+  return new Terminal({
+    json: options.json === true,
+    quiet: options.quiet === true,
+    verbose: options.verbose === true,
+  });
+}
+
+/**
+ * Runs a command's work and turns whatever it throws into a message, a JSON report and the exit
+ * code of the process.
+ */
+export async function runCommand(
+  options: CommonOptions,
+  work: (context: CommandContext) => Promise<number>,
+): Promise<void> {
+  const terminal = terminalFor(options);
+  try {
+    const config = readConfig(options.config, process.env);
+    process.exitCode = await work({ terminal, config });
+  } catch (error) {
+    const known = asCopylineError(error);
+    printError(terminal, known);
+    terminal.json(failureDocument(known));
+    process.exitCode = exitCodeOfError(known.code);
+  }
+}
+
+/** What `--json` prints for a command that failed; for a load it has the form of every load report. */
+export function failureDocument(
+  error: CopylineError,
+  argv: readonly string[] = process.argv,
+): object {
+  return argv[2] === 'load'
+    ? refusedReport(error)
+    : { status: 'failed', error: reportError(error) };
+}
+
+export function printError(terminal: Terminal, error: CopylineError): void {
+  terminal.error(errorText(reportError(error)));
+  if (terminal.options.verbose) terminal.error(stackText(error));
+}
+
+/** Runs work on the target that the options name, and lets go of it afterwards. */
+export async function withTarget(
+  options: TargetOptions,
+  { terminal, config }: CommandContext,
+  work: (target: Target, ledgerSchema: string) => Promise<void>,
+): Promise<number> {
+  await using target = openTarget(options, terminal, config);
+  await work(target, ledgerSchemaOf(options, config));
+  return EXIT.done;
+}
+
+export function openTarget(options: TargetOptions, terminal: Terminal, config: CliConfig): Target {
+  const target = resolveTarget(options.target, config, (sentence) => {
+    if (terminal.options.verbose || process.stderr.isTTY) terminal.note(sentence);
+  });
+  for (const warning of target.warnings) terminal.warn(warning);
+  return target;
+}
+
+export function ledgerSchemaOf(options: TargetOptions, config: CliConfig): string {
+  return options.ledgerSchema ?? config.ledgerSchema ?? DEFAULT_LEDGER_SCHEMA;
+}

@@ -1,0 +1,45 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Readers for values of flags; what they throw becomes a usage error that names the flag. */
+
+/** One character, or the escapes `\t` and `\x01`. */
+export function parseCharacter(text: string): string {
+  if (text === '\\t') return '\t';
+  const hex = /^\\x([\da-f]{2})$/i.exec(text)?.[1];
+  const character = hex === undefined ? text : String.fromCharCode(parseInt(hex, 16));
+  if (character.length !== 1 || character > '\x7f') {
+    throw new InvalidArgumentError('Give one ASCII character, \\t or \\x01.');
+  }
+  return character;
+}
+
+/** Names by commas; a name with a comma is put in double quotes. */
+export function parseNames(text: string): string[] {
+  const names = [...text.matchAll(/\s*(?:"((?:[^"]|"")*)"|([^,"]*?))\s*(?:,|$)/gy)];
+  if (names.map(([all]) => all).join('') !== text) {
+    throw new InvalidArgumentError('Give names separated by commas.');
+  }
+  // The pattern matches once more, on nothing, behind the last name.
+  const list = names.slice(0, text.endsWith(',') ? undefined : -1);
+  return list.map(([, quoted, plain]) => quoted?.replaceAll('""', '"') ?? plain ?? '');
+}
+
+export function parseCount(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
+  return Number(text);
+}
+
+export function parseSeconds(text: string): number {
+  if (!/^\d{1,9}(\.\d+)?$/.test(text)) throw new InvalidArgumentError('Give seconds.');
+  return Number(text);
+}
+
+/** `1000`, `64kB`, `64MB`, `2GB`: powers of 1024, as PostgreSQL counts memory. */
+export function parseByteSize(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,12})\s*([kmg]?b?)$/i.exec(text) ?? [];
+  if (digits === undefined || Number(digits) === 0) {
+    throw new InvalidArgumentError('Give a size such as 500kB, 64MB or 1GB.');
+  }
+  const power = 'kmg'.indexOf(unit.charAt(0).toLowerCase()) + 1;
+  return Number(digits) * 1024 ** (unit === '' || unit.toLowerCase() === 'b' ? 0 : power);
+}

@@ -1,0 +1,46 @@
+import type { LoadReport } from '@copyline/contracts';
+import { escapeControls } from '@copyline/copy';
+
+import { bytesText, countText, durationText, plural } from './numbers.ts';
+import { colour } from './terminal.ts';
+
+/** The outcome of a load that worked, for a person. */
+export function reportText(report: LoadReport, verbose: boolean): string {
+  const table = escapeControls(report.target.table ?? '');
+  const source = escapeControls(report.source ?? '');
+  const lines = report.deduplicated
+    ? [
+        `${colour('green', '=')} ${colour('bold', 'already loaded')}: ${plural(report.rowsLoaded, 'row')} of ${source} are in ${table}; nothing was stored again`,
+      ]
+    : [
+        `${colour('green', '✔')} ${colour('bold', `loaded ${plural(report.rowsLoaded, 'row')}`)} into ${table}${report.target.created ? ' (created)' : ''}`,
+      ];
+  const add = (label: string, text: string): void => {
+    lines.push(`  ${label.padEnd(9)} ${text}`);
+  };
+  const [file] = report.files;
+  if (!report.deduplicated) add('source', `${source}, ${bytesText(file?.bytes ?? 0)}`);
+  add('target', report.target.database ?? '');
+  add('time', timeText(report));
+  if (report.rowsSuppressed > 0) {
+    add('triggers', `kept ${plural(report.rowsSuppressed, 'row')} out`);
+  }
+  add('promise', report.guarantee);
+  add('load', report.loadId ?? '');
+  if (verbose) {
+    add('lane', `${report.lane?.name ?? ''} (${report.lane?.reason ?? ''})`);
+    add('digest', file?.digest ?? 'none');
+    add('attempts', String(report.attempts));
+    for (const [phase, ms] of Object.entries(report.phases)) add(phase, durationText(ms));
+  }
+  return lines.join('\n');
+}
+
+function timeText(report: LoadReport): string {
+  const total = durationText(report.durationMs);
+  const copyMs = report.phases['copy'] ?? 0;
+  if (report.deduplicated || copyMs === 0) return total;
+  const perSecond = (amount: number): number => (amount / copyMs) * 1000;
+  const rows = countText(Math.round(perSecond(report.rowsLoaded)));
+  return `${total}, ${bytesText(perSecond(report.bytesRead))}/s, ${rows} rows/s`;
+}

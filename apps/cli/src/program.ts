@@ -1,0 +1,52 @@
+import { Command, Help, Option } from 'commander';
+
+import { ENVIRONMENT } from './config.ts';
+import { addHistoryCommands } from './commands/history.ts';
+import { addInitCommand } from './commands/init.ts';
+import { addLoadCommand } from './commands/load.ts';
+import { addQueryCommand } from './commands/query.ts';
+
+const EXAMPLES = `
+Examples:
+  copyline load orders.csv --into sales.orders --create
+  copyline load orders.csv --into sales.orders --target postgresql://etl@db/warehouse
+  copyline query 'select count(*) from sales.orders'
+  copyline history
+
+Exit codes:
+  0 done   1 failed, nothing loaded   2 usage or configuration
+  3 loaded with rejects   4 outcome unknown   130 interrupted and rolled back`;
+
+/** The command line as data: `docs/cli.md` is generated from it. */
+export function buildProgram(version: string): Command {
+  const program = new Command('copyline')
+    .description('Loads files into PostgreSQL: exactly once, or not at all.')
+    .version(version)
+    .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+    .addHelpText('after', `${environmentText()}${EXAMPLES}`);
+  addLoadCommand(program);
+  addQueryCommand(program);
+  addHistoryCommands(program);
+  addInitCommand(program);
+  for (const command of program.commands) addCommonOptions(command);
+  return program;
+}
+
+function addCommonOptions(command: Command): void {
+  command
+    .optionsGroup('Output:')
+    .option('--json', 'print one JSON report as the last thing on stdout')
+    .addOption(new Option('--quiet', 'print errors only').conflicts('verbose'))
+    .option('--verbose', 'print more, with the causes of errors')
+    .option('--config <file>', 'configuration file (default: copyline.yaml)')
+    .helpOption('-h, --help', 'show this help');
+}
+
+function environmentText(): string {
+  const help = new Help();
+  const width = Math.max(...Object.keys(ENVIRONMENT).map((name) => name.length));
+  const lines = Object.entries(ENVIRONMENT).map(([name, text]) =>
+    help.formatItem(name, width, text, help),
+  );
+  return `\nEnvironment:\n${lines.join('\n')}\n`;
+}

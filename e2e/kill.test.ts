@@ -1,0 +1,234 @@
+import {
+  commitGate,
+  openGate,
+  rowsExactlyOnce,
+  runProcess,
+  startFaultProxy,
+  testServers,
+  useOwnDatabase,
+  writeCsv,
+  type RunningProcess,
+  type WrittenCsv,
+} from '@copyline/testkit';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+import { outcomeOf, startLoad } from './copyline.ts';
+import { ledgerStates, loadedExactlyOnce, notLoaded } from './exactly-once.ts';
+
+const MB = 1e6;
+const COMMIT = /^COMMIT$/;
+/** The transaction that holds the rows; the claim's own one is a plain BEGIN. */
+const LOAD_BEGIN = /^BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE$/;
+
+let directory: string;
+/** 200 MB and more: several seconds of COPY. */
+let large: WrittenCsv;
+/** A few megabytes, for cases in which the size does not matter. */
+let small: WrittenCsv;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'copyline-kill-'));
+  large = await writeCsv(join(directory, 'large.csv'), { rows: 450_000, shape: 'wide' });
+  small = await writeCsv(join(directory, 'small.csv'), { rows: 20_000, shape: 'mixed', seed: 2 });
+});
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+type Loader = (file: string, target: string, ...flags: string[]) => RunningProcess;
+
+const productLoader: Loader = (file, target, ...flags) => startLoad(file, 't', target, ...flags);
+
+/** The same engine with plans that ask the ledger nothing: built for the tests only. */
+const unguardedLoader: Loader = (file, target) =>
+  runProcess(process.execPath, [
+    new URL('unguarded-loader.js', import.meta.url).pathname,
+    file,
+    target,
+  ]);
+
+describe.each(testServers())('a loader that is killed, on $name', (server) => {
+  const db = useOwnDatabase(server);
+
+  it('F1: in the middle of COPY leaves nothing, and the next run loads all', async () => {
+    expect((await stat(large.path)).size).toBeGreaterThan(200 * MB);
+    await db.sql(large.createTableSql('t'));
+    const gate = await openGate(db, 't', { column: 'rid', at: Math.ceil(large.rows * 0.6) });
+    const loader = productLoader(large.path, db.url());
+    await gate.reached({ timeoutMs: 60_000 });
+
+    loader.kill('SIGKILL');
+    await loader.exit;
+    await gate.release();
+    const second = await outcomeOf(productLoader(large.path, db.url()));
+
+    expect(second).toMatchObject({ code: 0, report: { rowsLoaded: large.rows } });
+    expect(await ledgerStates(db)).toEqual(['abandoned', 'done']);
+    await loadedExactlyOnce(db, 't', large.rows);
+  });
+
+  it('F2: after COMMIT and before its report is answered from the ledger', async () => {
+    await killAfterCommit(productLoader);
+    await loadedExactlyOnce(db, 't', small.rows);
+  });
+
+  it('F2 fails when the ledger is not asked', async () => {
+    await killAfterCommit(unguardedLoader);
+    await expect(loadedExactlyOnce(db, 't', small.rows)).rejects.toThrow(/exactly once/);
+    await rowsExactlyOnce(db, '(SELECT DISTINCT rid FROM t) AS d', small.rows);
+  });
+
+  it('F3: between the last row and COMMIT leaves nothing', async () => {
+    await db.sql(small.createTableSql('t'));
+    const proxy = await startFaultProxy(server);
+    const claimed = proxy.parkQuery(LOAD_BEGIN);
+    const loader = productLoader(small.path, proxy.url(db));
+    await claimed.reached;
+    const commit = proxy.parkQuery(COMMIT);
+    claimed.release();
+    await commit.reached;
+
+    loader.kill('SIGKILL');
+    await loader.exit;
+    proxy.reset();
+    await rowsExactlyOnce(db, 't', 0);
+    const second = await outcomeOf(productLoader(small.path, db.url()));
+
+    expect(second.code).toBe(0);
+    await loadedExactlyOnce(db, 't', small.rows);
+  });
+
+  it('F7: its session terminated mid-COPY is an error, and the next run loads all', async () => {
+    await db.sql(large.createTableSql('t'));
+    const gate = await openGate(db, 't', { column: 'rid', at: Math.ceil(large.rows * 0.6) });
+    const loader = productLoader(large.path, db.url());
+    const pid = await gate.reached({ timeoutMs: 60_000 });
+
+    await db.sql('SELECT pg_terminate_backend($1)', [pid]);
+    const first = await outcomeOf(loader);
+    await gate.release();
+
+    expect(first).toMatchObject({
+      code: 1,
+      report: {
+        status: 'failed',
+        error: { code: 'CONNECTION_LOST', retry: 'retry', commitState: 'rolled_back' },
+      },
+    });
+    expect(await ledgerStates(db)).toEqual(['failed']);
+    const second = await outcomeOf(productLoader(large.path, db.url()));
+    expect(second.code).toBe(0);
+    await loadedExactlyOnce(db, 't', large.rows);
+  });
+
+  it('F9: its session terminated inside COMMIT, before the record, is rolled back', async () => {
+    await db.sql(small.createTableSql('t'));
+    const gate = await commitGate(db, 't', { column: 'rid', at: 7 });
+    const loader = productLoader(small.path, db.url());
+    const pid = await gate.reached({ timeoutMs: 60_000 });
+
+    await db.sql('SELECT pg_terminate_backend($1)', [pid]);
+    const first = await outcomeOf(loader);
+    await gate.release();
+
+    expect(first).toMatchObject({
+      code: 1,
+      report: { error: { code: 'CONNECTION_LOST', commitState: 'rolled_back' } },
+    });
+    await notLoaded(db, 't');
+    expect((await outcomeOf(productLoader(small.path, db.url()))).code).toBe(0);
+    await loadedExactlyOnce(db, 't', small.rows);
+  });
+
+  it('F11: whose COMMIT never arrived learns from the ledger that nothing is loaded', async () => {
+    const { proxy, loader } = await loadUpToCommit();
+    const lost = proxy.dropQuery(COMMIT);
+    loader.claimed.release();
+    await lost.reached;
+    const first = await outcomeOf(loader.process);
+
+    expect(first).toMatchObject({
+      code: 1,
+      report: { error: { code: 'CONNECTION_LOST', retry: 'retry', commitState: 'rolled_back' } },
+    });
+    await notLoaded(db, 't');
+    expect((await outcomeOf(productLoader(small.path, db.url()))).code).toBe(0);
+    await loadedExactlyOnce(db, 't', small.rows);
+  });
+
+  it('F12: whose answer to COMMIT is lost learns from the ledger that all is loaded', async () => {
+    const { proxy, loader } = await loadUpToCommit();
+    const lost = proxy.dropReply(COMMIT);
+    loader.claimed.release();
+    await lost.reached;
+    const outcome = await outcomeOf(loader.process);
+
+    expect(outcome).toMatchObject({ code: 0, report: { status: 'loaded', deduplicated: false } });
+    expect(outcome.report.warnings.map((warning) => warning.code)).toEqual(['COMMIT_SETTLED']);
+    await loadedExactlyOnce(db, 't', small.rows);
+  });
+
+  it('F13: with the server out of reach after a lost answer, is in doubt until asked again', async () => {
+    const { proxy, loader } = await loadUpToCommit('--settle-timeout', '1');
+    const lost = proxy.dropReply(COMMIT);
+    loader.claimed.release();
+    await lost.reached;
+    proxy.refuse();
+    const first = await outcomeOf(loader.process);
+
+    expect(first).toMatchObject({
+      code: 4,
+      report: { status: 'in-doubt', error: { code: 'IN_DOUBT', commitState: 'unknown' } },
+    });
+    await proxy.accept();
+    const second = await outcomeOf(productLoader(small.path, proxy.url(db)));
+    expect(second).toMatchObject({ code: 0, report: { deduplicated: true } });
+    await loadedExactlyOnce(db, 't', small.rows);
+  });
+
+  it('F14: a COMMIT that is answered with ROLLBACK is a failure', async () => {
+    const { proxy, loader } = await loadUpToCommit();
+    const rewritten = proxy.rewriteQuery(COMMIT, 'ROLLBACK');
+    loader.claimed.release();
+    await rewritten.reached;
+    const outcome = await outcomeOf(loader.process);
+
+    expect(outcome).toMatchObject({ code: 1, report: { error: { code: 'COMMIT_ROLLED_BACK' } } });
+    await notLoaded(db, 't');
+  });
+
+  /** A load of the small file through a proxy, parked between its claim and its transaction. */
+  async function loadUpToCommit(...flags: string[]): Promise<{
+    readonly proxy: Awaited<ReturnType<typeof startFaultProxy>>;
+    readonly loader: {
+      readonly process: RunningProcess;
+      readonly claimed: { release: () => void };
+    };
+  }> {
+    await db.sql(small.createTableSql('t'));
+    const proxy = await startFaultProxy(server);
+    const claimed = proxy.parkQuery(LOAD_BEGIN);
+    const process = productLoader(small.path, proxy.url(db), ...flags);
+    await claimed.reached;
+    return { proxy, loader: { process, claimed } };
+  }
+
+  /** Kills a loader whose COMMIT the server has done, then loads the same file again. */
+  async function killAfterCommit(loader: Loader): Promise<void> {
+    await db.sql(small.createTableSql('t'));
+    const proxy = await startFaultProxy(server);
+    const claimed = proxy.parkQuery(LOAD_BEGIN);
+    const first = loader(small.path, proxy.url(db));
+    await claimed.reached;
+    const committed = proxy.parkReply(COMMIT);
+    claimed.release();
+    await committed.reached;
+
+    first.kill('SIGKILL');
+    await first.exit;
+    await rowsExactlyOnce(db, 't', small.rows);
+    const second = loader(small.path, db.url());
+    expect((await second.exit).code, second.stderr).toBe(0);
+  }
+});
