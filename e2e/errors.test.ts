@@ -143,6 +143,18 @@ const CASES: readonly Case[] = [
     says: /permission denied for database/,
   },
   {
+    name: 'no right to insert into the table',
+    before: `CREATE ROLE errors_loader LOGIN PASSWORD '${CANARY}';
+             GRANT CREATE ON DATABASE DATABASE_NAME TO errors_loader`,
+    target: (url) => {
+      url.username = 'errors_loader';
+      url.password = CANARY;
+    },
+    code: 'PERMISSION_DENIED',
+    exit: 1,
+    says: /permission denied for table t/,
+  },
+  {
     name: 'an unknown flag',
     flags: ['--bogus'],
     code: 'USAGE',
@@ -179,7 +191,9 @@ describe('every failure is one clear message', () => {
 
   it.each(CASES)('$name', async (failure) => {
     await db.sql('CREATE TABLE t (id integer, name text)');
-    if (failure.before !== undefined) await db.sql(failure.before);
+    if (failure.before !== undefined) {
+      await db.sql(failure.before.replace('DATABASE_NAME', db.database));
+    }
     const file = join(directory, failure.file ?? 'orders.csv');
     if (failure.file === undefined) await writeFile(file, failure.content ?? 'id,name\n1,one\n');
     const url = new URL(db.url());
@@ -200,7 +214,7 @@ describe('every failure is one clear message', () => {
       expect(await db.sql('SELECT FROM t')).toEqual([]);
     } finally {
       if (failure.before?.includes('ROLE') === true) {
-        await db.sql('REVOKE ALL ON t FROM errors_loader; DROP ROLE errors_loader');
+        await db.sql('DROP OWNED BY errors_loader; DROP ROLE errors_loader');
       }
     }
   });

@@ -1,3 +1,4 @@
+import { connect, type Connection } from '@copyline/dws-client';
 import { startTemporary } from '@copyline/embedded';
 import {
   commitGate,
@@ -11,7 +12,6 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { outcomeOf, startLoad } from './copyline.ts';
@@ -112,8 +112,7 @@ describe('a server that waits for a standby', () => {
     // A server of its own: the setting holds up every commit on it.
     await using server = await startTemporary();
     const target = `postgresql://${server.user}:${server.password}@${server.host}:${String(server.port)}/${server.database}`;
-    const admin = new pg.Client(target);
-    await admin.connect();
+    const admin = await connect({ target, applicationName: 'admin' });
     try {
       await admin.query(file.createTableSql('t'));
       await admin.query(`CREATE FUNCTION park() RETURNS trigger LANGUAGE plpgsql AS
@@ -142,11 +141,11 @@ describe('a server that waits for a standby', () => {
       );
       expect(rows).toEqual([{ rows: file.rows, done: 1 }]);
     } finally {
-      await admin.end();
+      await admin.close();
     }
   });
 
-  async function waitingFor(admin: pg.Client, event: string): Promise<number> {
+  async function waitingFor(admin: Connection, event: string): Promise<number> {
     return waitFor(`a session that waits for ${event}`, async () => {
       const { rows } = await admin.query<{ pid: number }>(
         'SELECT pid FROM pg_stat_activity WHERE wait_event = $1',

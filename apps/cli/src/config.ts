@@ -4,12 +4,17 @@ import { resolve } from 'node:path';
 import { isNode, LineCounter, parseDocument, type Document } from 'yaml';
 import { z } from 'zod';
 
-/** What stands in copyline.yaml. */
-const configSchema = z.strictObject({
-  /** Databases by name, each a conninfo; `${env:NAME}` is replaced. */
-  connections: z.record(z.string(), z.string()).default({}),
-  /** Schema of the ledger in every target. */
-  ledgerSchema: z.string().min(1).optional(),
+/** What stands in copyline.yaml. `docs/configuration.md` is generated from it. */
+export const configSchema = z.strictObject({
+  connections: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('Databases by name, each a conninfo; `${env:NAME}` is replaced.'),
+  ledgerSchema: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Schema of the ledger in every target. Default: `copyline`.'),
 });
 export type FileConfig = z.infer<typeof configSchema>;
 
@@ -54,7 +59,7 @@ export function readConfig(path: string | undefined, env: NodeJS.ProcessEnv): Cl
   if (faults.length > 0) throw invalid(file, faults);
   const plainPasswords = Object.entries(config.connections)
     .filter(([, conninfo]) =>
-      /password\s*=\s*(?!\$\{env:)\S|:\/\/[^/@]*:(?!\$\{env:)[^/@]+@/.test(conninfo),
+      /password\s*=\s*(?!\$\{env:)\S|:\/\/[^/@:]*:(?!\$\{env:)[^/@]+@/.test(conninfo),
     )
     .map(([name]) => name);
   return { ...config, connections, home, plainPasswords };

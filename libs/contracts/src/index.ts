@@ -13,5 +13,5 @@ export { csvDialectSchema, loadSpecSchema } from './load-spec.ts';
 export type { CsvDialect, LoadSpec, LoadSpecInput } from './load-spec.ts';
 
 // What became of it
-export { loadReportSchema, reportError, reportErrorSchema } from './load-report.ts';
+export { loadReportSchema, refusedReport, reportError, reportErrorSchema } from './load-report.ts';
 export type { LoadReport, ReportError, Warning } from './load-report.ts';

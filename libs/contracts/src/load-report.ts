@@ -102,3 +102,28 @@ export function reportError(error: unknown): ReportError {
     advice: known.advice,
   };
 }
+
+/** The report of a load that was refused before anything was read. */
+export function refusedReport(error: CopylineError): LoadReport {
+  return {
+    loadId: null,
+    status: 'failed',
+    guarantee: 'exactly-once',
+    target: { database: null, table: null, created: false },
+    source: error.place.source ?? null,
+    files: [],
+    rowsParsed: 0,
+    rowsLoaded: 0,
+    rowsRejected: 0,
+    rowsSkipped: 0,
+    rowsSuppressed: 0,
+    bytesRead: 0,
+    durationMs: 0,
+    phases: {},
+    lane: null,
+    attempts: 0,
+    deduplicated: false,
+    warnings: [],
+    error: reportError(error),
+  };
+}

@@ -3,7 +3,6 @@ import { quoteTable, sqlstateOf, throwIfAborted, type Connection } from '@copyli
 
 import { runByteLane, type Checkpoint } from './lanes/byte-lane.ts';
 import { Ledger, type Claim, type DoneLoad, type LoadIdentity } from './ledger/ledger.ts';
-import { asLedgerError } from './ledger/open-ledger.ts';
 import type { LoadCounts, LoadRecorder } from './load-progress.ts';
 import { locateServerError } from './locate-error.ts';
 import { isEmptyTable, type LoadFacts } from './plan/facts.ts';
@@ -54,13 +53,7 @@ export async function executePlan(execution: Execution): Promise<LoadReport> {
   const { plan } = execution;
   if (plan.ledger === undefined) return loadWithoutLedger(execution);
   if (plan.ledger.answer !== undefined) return answer(execution, plan.ledger.answer);
-  try {
-    return await loadWithLedger(execution, plan.ledger);
-  } catch (error) {
-    throw execution.connection.transactionStatus === 'idle'
-      ? asLedgerError(error, plan.ledger.schema, 'used')
-      : error;
-  }
+  return loadWithLedger(execution, plan.ledger);
 }
 
 async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {

@@ -61,8 +61,8 @@ export class LoadRecorder {
   ) {
     // The input may be anything as long as it has not been checked.
     const { source, into } = input as { source?: { path?: unknown }; into?: unknown };
-    this.#source = String(source?.path ?? '');
-    this.#into = String(into ?? '');
+    this.#source = typeof source?.path === 'string' ? source.path : '';
+    this.#into = typeof into === 'string' ? into : '';
     this.#database = database;
     this.#onProgress = onProgress;
   }

@@ -11,11 +11,11 @@ const BORDERS = {
   'bottom-left': '',
   'bottom-right': '',
   left: ' ',
-  'left-mid': '',
+  'left-mid': '─',
   mid: '─',
   'mid-mid': '─┼─',
   right: ' ',
-  'right-mid': '',
+  'right-mid': '─',
   middle: ' │ ',
 };
 

@@ -1,8 +1,14 @@
 import { CopylineError, type LoadReport, type ReportError } from '@copyline/contracts';
-import { quoteIdentifier, sqlstateOf, type Connection } from '@copyline/dws-client';
+import {
+  quoteIdentifier,
+  sqlstateOf,
+  type Connection,
+  type QueryResult,
+} from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
 import type { FileVersion } from '../source/local-file.ts';
+import { asLedgerError } from './open-ledger.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
 const UNIQUE_VIOLATION = '23505';
@@ -80,7 +86,7 @@ export class Ledger {
     bytes: number,
   ): Promise<LedgerFacts> {
     const generation = await this.readGeneration(targetOid);
-    const last = await this.#connection.query<DoneRow>(
+    const last = await this.#query<DoneRow>(
       // A deduplicated run stands for the load that had stored the content.
       `SELECT ${DONE_COLUMNS}
          FROM ${this.#schema}.load l
@@ -90,7 +96,7 @@ export class Ledger {
         ORDER BY l.finished_at DESC LIMIT 1`,
       [targetOid, claimKey(source, slot), generation],
     );
-    const sameSize = await this.#connection.query(
+    const sameSize = await this.#query(
       `SELECT FROM ${this.#schema}.load
         WHERE target_oid = $1 AND source_bytes = $2 AND slot = $3 AND generation = $4
           AND state = 'done' LIMIT 1`,
@@ -105,7 +111,7 @@ export class Ledger {
   }
 
   async readGeneration(targetOid: number): Promise<bigint> {
-    const { rows } = await this.#connection.query<{ generation: bigint }>(
+    const { rows } = await this.#query<{ generation: bigint }>(
       `SELECT generation FROM ${this.#schema}.target WHERE target_oid = $1`,
       [targetOid],
     );
@@ -119,7 +125,7 @@ export class Ledger {
     slot: string,
     generation: bigint,
   ): Promise<DoneLoad | undefined> {
-    const { rows } = await this.#connection.query<DoneRow>(
+    const { rows } = await this.#query<DoneRow>(
       `SELECT ${DONE_COLUMNS.replaceAll('l.', 'd.')} FROM ${this.#schema}.load d
         WHERE d.target_oid = $1 AND d.digest = $2 AND d.slot = $3 AND d.generation = $4
           AND d.state = 'done'
@@ -141,14 +147,14 @@ export class Ledger {
     for (;;) {
       try {
         return await this.#connection.transaction(async () => {
-          const held = await this.#connection.query<{ fence: bigint }>(
+          const held = await this.#query<{ fence: bigint }>(
             `SELECT fence FROM ${this.#schema}.claim
               WHERE target_oid = $1 AND claim_key = $2 FOR UPDATE NOWAIT`,
             key,
           );
           const fence = (held.rows[0]?.fence ?? 0n) + 1n;
           await this.#writeClaim(identity, fence, held.rowCount > 0);
-          await this.#connection.query(
+          await this.#query(
             `UPDATE ${this.#schema}.load SET state = 'abandoned', finished_at = clock_timestamp()
               WHERE target_oid = $1 AND claim_key = $2 AND state = 'running'`,
             key,
@@ -167,7 +173,7 @@ export class Ledger {
   /** Whether no other run holds the claim just now. */
   async isClaimFree(identity: LoadIdentity): Promise<boolean> {
     try {
-      await this.#connection.query(
+      await this.#query(
         `SELECT FROM ${this.#schema}.claim
           WHERE target_oid = $1 AND claim_key = $2 FOR UPDATE NOWAIT`,
         [identity.targetOid, claimKeyOf(identity)],
@@ -181,7 +187,7 @@ export class Ledger {
 
   /** Ends the session of the run that holds the claim, if it still is that very session. */
   async terminateHolder(identity: LoadIdentity): Promise<void> {
-    await this.#connection.query(
+    await this.#query(
       `SELECT pg_terminate_backend(a.pid)
          FROM ${this.#schema}.claim c
          JOIN pg_stat_activity a ON a.pid = c.backend_pid AND a.backend_start = c.backend_start
@@ -198,7 +204,7 @@ export class Ledger {
    */
   async lock(identity: LoadIdentity, claim: Claim): Promise<void> {
     try {
-      const { rows } = await this.#connection.query<{ fence: bigint }>(
+      const { rows } = await this.#query<{ fence: bigint }>(
         `SELECT fence FROM ${this.#schema}.claim
           WHERE target_oid = $1 AND claim_key = $2 FOR UPDATE NOWAIT`,
         [identity.targetOid, claimKeyOf(identity)],
@@ -237,7 +243,7 @@ export class Ledger {
              AND state = 'done')`
       : '0';
     try {
-      const { rowCount } = await this.#connection.query(
+      const { rowCount } = await this.#query(
         `UPDATE ${this.#schema}.load
             SET state = 'done', target_oid = $1, digest = $2, slot = $3, generation = $4,
                 claim_key = $8,
@@ -269,7 +275,7 @@ export class Ledger {
       | { readonly state: 'deduplicated'; readonly original: DoneLoad; readonly digest: string },
   ): Promise<void> {
     const deduplicated = end.state === 'deduplicated' ? end : undefined;
-    await this.#connection.query(
+    await this.#query(
       `UPDATE ${this.#schema}.load
           SET state = $2, error = $3, duplicate_of = $4, digest = coalesce($5, digest),
               finished_at = clock_timestamp()
@@ -292,14 +298,14 @@ export class Ledger {
    */
   async readOutcome(loadId: string, lockTimeoutMs: number): Promise<'committed' | 'rolled_back'> {
     return this.#connection.transaction(async () => {
-      await this.#connection.query(`SET LOCAL lock_timeout = ${String(lockTimeoutMs)}`);
-      const standby = await this.#connection.query<{ standby: boolean }>(
+      await this.#query(`SET LOCAL lock_timeout = ${String(lockTimeoutMs)}`);
+      const standby = await this.#query<{ standby: boolean }>(
         'SELECT pg_is_in_recovery() AS standby',
       );
       if (standby.rows[0]?.standby !== false) {
         throw new CopylineError('CONNECT_FAILED', 'The server is a standby: its ledger may be old');
       }
-      const { rows } = await this.#connection.query<{ state: string }>(
+      const { rows } = await this.#query<{ state: string }>(
         `SELECT state FROM ${this.#schema}.load WHERE load_id = $1 FOR UPDATE`,
         [loadId],
       );
@@ -309,11 +315,23 @@ export class Ledger {
 
   /** Against a replacement of the content that is going on or comes before this load commits. */
   async #lockGeneration(targetOid: number): Promise<bigint> {
-    const { rows } = await this.#connection.query<{ generation: bigint }>(
+    const { rows } = await this.#query<{ generation: bigint }>(
       `SELECT generation FROM ${this.#schema}.target WHERE target_oid = $1 FOR SHARE`,
       [targetOid],
     );
     return rows[0]?.generation ?? 0n;
+  }
+
+  /** A refusal is the ledger's own error: the role may lack a privilege on it. */
+  async #query<Row extends object>(
+    text: string,
+    parameters: readonly unknown[] = [],
+  ): Promise<QueryResult<Row>> {
+    try {
+      return await this.#connection.query<Row>(text, parameters);
+    } catch (error) {
+      throw asLedgerError(error, this.#schema, 'used');
+    }
   }
 
   async #writeClaim(identity: LoadIdentity, fence: bigint, exists: boolean): Promise<void> {
@@ -321,7 +339,7 @@ export class Ledger {
     const backend = `pg_backend_pid(),
       (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())`;
     if (exists) {
-      await this.#connection.query(
+      await this.#query(
         `UPDATE ${this.#schema}.claim
             SET (fence, load_id, backend_pid, backend_start) = (SELECT $3::int8, $4::uuid, ${backend}),
                 claimed_at = clock_timestamp()
@@ -329,7 +347,7 @@ export class Ledger {
         [targetOid, claimKeyOf(identity), fence, loadId],
       );
     } else {
-      await this.#connection.query(
+      await this.#query(
         `INSERT INTO ${this.#schema}.claim (target_oid, claim_key, target_name, source, slot,
                                             fence, load_id, backend_pid, backend_start)
          SELECT $1, $2, $3, $4, $5, $6, $7, ${backend}`,
@@ -340,7 +358,7 @@ export class Ledger {
 
   async #insertRun(identity: LoadIdentity, fence: bigint): Promise<void> {
     const { version } = identity;
-    await this.#connection.query(
+    await this.#query(
       `INSERT INTO ${this.#schema}.load
          (load_id, state, target_oid, target_name, generation, source, slot, claim_key, fence,
           source_bytes, source_modified_ns, source_changed_ns, source_inode,

@@ -51,7 +51,7 @@ export function asLedgerError(error: unknown, schema: string, what: string): unk
   if (error.code !== 'PERMISSION_DENIED' && error.code !== 'SQL_FAILED') return error;
   return new CopylineError(
     'LEDGER_UNAVAILABLE',
-    `The ledger (schema ${quoteIdentifier(schema)}) cannot be ${what}: ${error.message}`,
+    `The ledger in the schema ${schema} cannot be ${what}: ${error.message}`,
     { cause: error, ...(error.sqlstate === undefined ? {} : { sqlstate: error.sqlstate }) },
   );
 }
