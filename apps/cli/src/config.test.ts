@@ -22,26 +22,26 @@ function read(text: string, env: Record<string, string> = {}): ReturnType<typeof
 }
 
 describe('the configuration', () => {
-  it('has defaults where there is no file', () => {
-    expect(readConfig(undefined, {})).toMatchObject({
+  it('has defaults where there is no file', async () => {
+    expect(await readConfig(undefined, {})).toMatchObject({
       connections: {},
       home: resolve('.copyline'),
     });
   });
 
-  it('names connections, with secrets from the environment', () => {
+  it('names connections, with secrets from the environment', async () => {
     const text =
       'connections:\n  warehouse: postgresql://etl:${env:PW}@db/dwh\nledgerSchema: etl\n';
-    expect(read(text, { PW: 'x y' })).toMatchObject({
+    expect(await read(text, { PW: 'x y' })).toMatchObject({
       connections: { warehouse: 'postgresql://etl:x y@db/dwh' },
       ledgerSchema: 'etl',
       plainPasswords: [],
     });
   });
 
-  it('knows which passwords stand in it in clear', () => {
+  it('knows which passwords stand in it in clear', async () => {
     const text = 'connections:\n  a: postgresql://u:pw@h/d\n  b: host=h password=pw\n  c: host=h\n';
-    expect(read(text).plainPasswords).toEqual(['a', 'b']);
+    expect((await read(text)).plainPasswords).toEqual(['a', 'b']);
   });
 
   it.each([
@@ -53,18 +53,19 @@ describe('the configuration', () => {
     ['prototype keys', '__proto__: {admin: true}\n', /not valid/],
     ['aliases', 'connections: &a\n  x: h=1\nledgerSchema: *a\n', /./],
     ['a list', '- 1\n', /not valid/],
-  ])('with %s is refused', (_, text, says) => {
-    expect(() => read(text)).toThrow(says);
+  ])('with %s is refused', async (_, text, says) => {
+    await expect(read(text)).rejects.toThrow(says);
     expect(({} as { admin?: boolean }).admin).toBeUndefined();
   });
 
-  it('lists all faults at once', () => {
-    expect(() => read('a: 1\nledgerSchema: 5\n')).toThrow(
+  it('lists all faults at once', async () => {
+    await expect(read('a: 1\nledgerSchema: 5\n')).rejects.toThrow(
       /ledgerSchema[\s\S]*a|a[\s\S]*ledgerSchema/,
     );
   });
 
-  it('that was asked for must be there', () => {
-    expect(() => readConfig(join(directory, 'nothing.yaml'), {})).toThrow(/cannot be read/);
+  it('that was asked for must be there', async () => {
+    const missing = join(directory, 'nothing.yaml');
+    await expect(readConfig(missing, {})).rejects.toThrow(/cannot be read/);
   });
 });

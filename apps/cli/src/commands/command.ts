@@ -50,7 +50,7 @@ export async function runCommand(
 ): Promise<void> {
   const terminal = terminalFor(options);
   try {
-    const config = readConfig(options.config, process.env);
+    const config = await readConfig(options.config, process.env);
     process.exitCode = await work({ terminal, config });
   } catch (error) {
     const known = asCopylineError(error);
@@ -78,16 +78,22 @@ export function printError(terminal: Terminal, error: CopylineError): void {
 /** Runs work on the target that the options name, and lets go of it afterwards. */
 export async function withTarget(
   options: TargetOptions,
-  { terminal, config }: CommandContext,
+  context: CommandContext,
   work: (target: Target, ledgerSchema: string) => Promise<void>,
 ): Promise<number> {
-  await using target = openTarget(options, terminal, config);
-  await work(target, ledgerSchemaOf(options, config));
+  await using target = openTarget(options, context);
+  await work(target, ledgerSchemaOf(options, context.config));
   return EXIT.done;
 }
 
-export function openTarget(options: TargetOptions, terminal: Terminal, config: CliConfig): Target {
+/** @param beforeNote clears what stands on the terminal's last line */
+export function openTarget(
+  options: TargetOptions,
+  { terminal, config }: CommandContext,
+  beforeNote: () => void = () => undefined,
+): Target {
   const target = resolveTarget(options.target, config, (sentence) => {
+    beforeNote();
     if (terminal.options.verbose || process.stderr.isTTY) terminal.note(sentence);
   });
   for (const warning of target.warnings) terminal.warn(warning);

@@ -96,19 +96,18 @@ export function addLoadCommand(program: Command): void {
     );
 }
 
-async function load(
-  file: string,
-  options: LoadOptions,
-  { terminal, config }: CommandContext,
-): Promise<number> {
+async function load(file: string, options: LoadOptions, context: CommandContext): Promise<number> {
   if (file === '-') {
     throw new CopylineError('USAGE', 'Standard input cannot be loaded', {
       advice: 'Save it to a file first: a load must be able to check its source again.',
     });
   }
-  await using target = openTarget(options, terminal, config);
-  if (target.isEmbedded) terminal.note(`No --target given: using the ${target.description}`);
+  const { terminal, config } = context;
   const progress = new ProgressLine(!options.quiet);
+  await using target = openTarget(options, context, () => {
+    progress.clear();
+  });
+  if (target.isEmbedded) terminal.note(`No --target given: using the ${target.description}`);
   using interruption = new Interruption((isCommitting) => {
     progress.clear();
     terminal.note(

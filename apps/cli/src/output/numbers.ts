@@ -1,7 +1,8 @@
 /** Numbers as people read them. */
 
 export function countText(count: number): string {
-  return count.toLocaleString('en');
+  // By hand: the first use of toLocaleString loads locale data for some 40 ms.
+  return String(count).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** Decimal units, as disks and networks are measured. */

@@ -3,6 +3,7 @@ import type { CsvDialect } from '@copyline/contracts';
 import type { LocalFile } from '../source/local-file.ts';
 import { WindowReader, type Window } from '../source/window-reader.ts';
 import { CsvScanner, type ScannerOptions, type ScanPosition } from './scanner.ts';
+import { surelyIs } from './sure-types.ts';
 
 /** The types that `--create` may choose; text wherever another type might alter a value. */
 export type ColumnType =
@@ -42,8 +43,8 @@ export function typeOf(text: string): ColumnType {
 /** The narrowest type for a column that holds values of both. */
 export function widen(a: ColumnType | undefined, b: ColumnType): ColumnType {
   if (a === undefined || a === b) return b;
-  const pair = new Set([a, b]);
-  return pair.has('bigint') && pair.has('numeric') ? 'numeric' : 'text';
+  const isNumeric = (type: ColumnType): boolean => type === 'bigint' || type === 'numeric';
+  return isNumeric(a) && isNumeric(b) ? 'numeric' : 'text';
 }
 
 function fitsBigint(text: string): boolean {
@@ -54,8 +55,9 @@ function fitsBigint(text: string): boolean {
 
 function isCalendarDay([, year, month, day]: RegExpExecArray): boolean {
   const [y, m, d] = [Number(year), Number(month), Number(day)];
-  const date = new Date(Date.UTC(y, m - 1, d));
-  return y >= 1 && date.getUTCMonth() === m - 1 && date.getUTCDate() === d;
+  const isLeap = (y % 4 === 0 && y % 100 !== 0) || y % 400 === 0;
+  const days = m === 2 ? (isLeap ? 29 : 28) : m === 4 || m === 6 || m === 9 || m === 11 ? 30 : 31;
+  return y >= 1 && m >= 1 && m <= 12 && d >= 1 && d <= days;
 }
 
 /**
@@ -81,11 +83,7 @@ export async function inferTypes(input: {
       onRecord: (record) => {
         if (window === undefined) return;
         for (let i = 0; i < record.fieldCount; i += 1) {
-          // Once text, always text: no string is made for such a field any more.
-          if (types[i] === 'text') continue;
-          const text = record.fieldText(window.buffer, i);
-          if (text === dialect.null && !record.isQuoted(window.buffer, i)) types[i] ??= undefined;
-          else types[i] = widen(types[i], typeOf(text));
+          types[i] = typeWithField(types[i], record, window.buffer, i, dialect.null);
         }
       },
     },
@@ -101,4 +99,23 @@ export async function inferTypes(input: {
   }
   const fields = input.scanner.fieldCount ?? types.length;
   return Array.from({ length: fields }, (_, i) => types[i] ?? 'text');
+}
+
+/** The type of a column that has had `type` so far, after one more field. */
+function typeWithField(
+  type: ColumnType | undefined,
+  record: CsvScanner,
+  buffer: Buffer,
+  field: number,
+  nullMarker: string,
+): ColumnType | undefined {
+  // Once text, always text.
+  if (type === 'text') return type;
+  const start = record.fieldStart(field);
+  const end = record.fieldEnd(field);
+  if (type !== undefined && surelyIs(type, buffer, start, end)) return type;
+  const isQuoted = record.isQuoted(buffer, field);
+  if (start === end && nullMarker === '') return type;
+  const text = record.fieldText(buffer, field);
+  return text === nullMarker && !isQuoted ? type : widen(type, typeOf(text));
 }

@@ -1,0 +1,45 @@
+/** The files that are loaded, kept in bench/data between runs. */
+import { createReadStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+// Not the package's index: that is for tests and needs vitest around it.
+import { createTableSql, writeCsv } from '../libs/testkit/dist/csv/write-csv.js';
+
+export const DATA = fileURLToPath(new URL('data/', import.meta.url));
+export const SHAPES = ['mixed', 'narrow', 'wide'];
+
+export { createTableSql };
+
+/** The file of a shape with so many rows; made when it is not there yet. */
+export async function dataSet(shape, rows) {
+  await mkdir(DATA, { recursive: true });
+  const file = path.join(DATA, `${shape}-${rows}.csv`);
+  const existing = await stat(file).catch(() => undefined);
+  if (existing === undefined) {
+    // Under another name until it is whole: an interrupted run leaves no half file to be measured.
+    await writeCsv(`${file}.part`, { rows, shape });
+    await rename(`${file}.part`, file);
+  }
+  return { shape, file, rows, bytes: (await stat(file)).size };
+}
+
+/** Rows of the cached file of a shape that is nearest to a size, within bounds. */
+export async function cachedRows(shape, { from, to }) {
+  const names = await readdir(DATA).catch(() => []);
+  const sizes = names
+    .map((name) => Number(new RegExp(`^${shape}-(\\d+)\\.csv$`).exec(name)?.[1]))
+    .filter((rows) => rows >= from && rows <= to);
+  return sizes.length === 0 ? undefined : Math.min(...sizes);
+}
+
+export async function removeDataSet({ file }) {
+  await rm(file, { force: true });
+}
+
+/** Reads a file once, so that every tool finds it in the page cache. */
+export async function warm({ file }) {
+  const stream = createReadStream(file, { highWaterMark: 1 << 20 });
+  for await (const chunk of stream) void chunk;
+}

@@ -1,0 +1,63 @@
+/** `npm run bench`: see docs/benchmarks.md. */
+import { parseArgs } from 'node:util';
+
+import { compare } from './compare.mjs';
+import { SHAPES } from './data-sets.mjs';
+import { interruption } from './measure.mjs';
+import { measureMemory } from './memory.mjs';
+
+const USAGE = `npm run bench -- [flags]
+
+  --quick        small files, one repetition: does it work at all?
+  --set NAME     ${SHAPES.join(', ')}; may be given several times (default: all)
+  --rows N       rows of each file (default: enough for 8 seconds of psql)
+  --reps N       repetitions (default: 3)
+  --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads`;
+
+for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interruption.abort());
+
+try {
+  const options = readOptions();
+  if (options.memory) await measureMemory(options);
+  else await compare(options);
+} catch (error) {
+  if (interruption.signal.aborted) {
+    process.stderr.write('Interrupted; the server is stopped and removed.\n');
+    process.exitCode = 130;
+  } else {
+    process.stderr.write(`${error.stack ?? error}\n`);
+    process.exitCode = 1;
+  }
+}
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        memory: { type: 'boolean', default: false },
+        set: { type: 'string', multiple: true },
+        rows: { type: 'string' },
+        reps: { type: 'string' },
+      },
+    });
+    const unknown = values.set?.find((name) => !SHAPES.includes(name));
+    if (unknown !== undefined) throw new Error(`There is no set “${unknown}”`);
+    return {
+      quick: values.quick,
+      memory: values.memory,
+      shapes: values.set,
+      rows: numberOf('--rows', values.rows),
+      repetitions: numberOf('--reps', values.reps),
+    };
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${USAGE}\n`);
+    process.exit(2);
+  }
+}
+
+function numberOf(flag, text) {
+  if (text === undefined) return undefined;
+  if (!/^[1-9]\d{0,9}$/.test(text)) throw new Error(`${flag} takes a whole number`);
+  return Number(text);
+}

@@ -1,0 +1,95 @@
+/** Whom Copyline is compared with, and how each is started. */
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const COPYLINE = here('../apps/cli/bin/copyline.js');
+
+/**
+ * @typedef {object} Tool
+ * @property {string} name
+ * @property {(input: { file: string, table: string, server: object }) =>
+ *   { file: string, args: string[], env: Record<string, string> }} command
+ * @property {(stdout: string, rows: number) => void} [verify] besides the server's count
+ * @property {boolean} [slow] several times slower than psql: one repetition is enough
+ * @property {() => string | undefined} [missing] why it cannot run here
+ */
+
+/** @type {Tool[]} */
+export const TOOLS = [
+  {
+    name: 'psql \\copy',
+    missing: () => whyNot('psql', ['--version']),
+    command: ({ file, table, server }) => ({
+      file: 'psql',
+      args: [
+        ...['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', server.conninfo],
+        ...['-c', `\\copy ${table} from '${file}' with (format csv, header)`],
+      ],
+      env: server.env,
+    }),
+  },
+  {
+    name: 'copyline',
+    command: (input) => copyline(input, []),
+    verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once'),
+  },
+  {
+    name: 'copyline, no ledger',
+    command: (input) => copyline(input, ['--ledger', 'none']),
+    verify: (stdout, rows) => expectReport(stdout, rows, 'at-least-once'),
+  },
+  {
+    name: 'pg-copy-streams',
+    command: (input) => client('clients/pg-copy-streams.mjs', input),
+  },
+  {
+    name: 'csv-parse pipeline',
+    slow: true,
+    command: (input) => client('clients/csv-parse.mjs', input),
+  },
+  {
+    name: 'psycopg2',
+    missing: () => whyNot('python3', ['-c', 'import psycopg2']),
+    command: ({ file, table, server }) => ({
+      file: 'python3',
+      args: [here('clients/psycopg2_copy.py'), server.conninfo, table, file],
+      env: server.env,
+    }),
+  },
+];
+
+function copyline({ file, table, server }, more) {
+  const args = [COPYLINE, 'load', file, '--into', table, '--target', server.conninfo, '--json'];
+  return { file: process.execPath, args: [...args, ...more], env: server.env };
+}
+
+function client(script, { file, table, server }) {
+  return {
+    file: process.execPath,
+    args: [here(script), server.conninfo, table, file],
+    env: server.env,
+  };
+}
+
+/** A load that was answered from the ledger would be the fastest of all. */
+function expectReport(stdout, rows, guarantee) {
+  const report = JSON.parse(stdout);
+  if (
+    report.rowsLoaded !== rows ||
+    report.deduplicated ||
+    report.guarantee !== guarantee ||
+    report.lane?.name !== 'byte'
+  ) {
+    throw new Error(`Not the load that was meant to be measured: ${stdout}`);
+  }
+}
+
+function whyNot(file, args) {
+  try {
+    execFileSync(file, args, { stdio: 'ignore' });
+    return undefined;
+  } catch {
+    return `\`${file} ${args.join(' ')}\` does not work here`;
+  }
+}
