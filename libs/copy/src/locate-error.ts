@@ -1,4 +1,4 @@
-import { CopylineError, type ErrorPlace } from '@copyline/contracts';
+import type { CopylineError, ErrorPlace } from '@copyline/contracts';
 import { diagnosticsOf } from '@copyline/dws-client';
 
 import { excerptOf } from './csv/excerpt.ts';
@@ -30,10 +30,34 @@ export function parseCopyContext(
   const match = /^\D*(\d+)(.*)$/s.exec(entry?.slice(prefix.length) ?? '');
   if (match === null) return undefined;
   const [, line = '', rest = ''] = match;
-  const column = columns
-    .filter((name) => rest.includes(` ${name}:`) || rest.endsWith(` ${name}`))
-    .sort((a, b) => b.length - a.length)[0];
-  return { line: Number(line), column };
+  return { line: Number(line), column: columnIn(rest, columns) };
+}
+
+/**
+ * The column in `, column qty: "abc"`. A value, which may look like anything, only follows after a
+ * colon; of two names that begin at the same place (`a`, `a: b`) the longer one is meant.
+ */
+function columnIn(text: string, columns: readonly string[]): string | undefined {
+  let found: { readonly name: string; readonly at: number } | undefined;
+  for (const name of columns) {
+    const at = placeOfName(text, name);
+    if (at < 0) continue;
+    const isBetter =
+      found === undefined || at < found.at || (at === found.at && name.length > found.name.length);
+    if (isBetter) found = { name, at };
+  }
+  return found?.name;
+}
+
+/** Where a name stands in front of the first colon, and a colon or nothing behind it; or -1. */
+function placeOfName(text: string, name: string): number {
+  const word = ` ${name}`;
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
+    if (text.slice(0, at).includes(':')) return -1;
+    // French puts a blank before the colon.
+    if (/^\s?(?::|$)/.test(text.slice(at + word.length))) return at;
+  }
+  return -1;
 }
 
 /**
@@ -54,6 +78,7 @@ export async function locateServerError(
   if (from === undefined) return error;
   try {
     const found = await findRecord(file, plan, from, place);
+    await file.assertUnchanged(file.version.bytes);
     return found === undefined ? error : error.with({ ...found, commitState: error.commitState });
   } catch {
     // The file has changed since: better no place than a wrong one.

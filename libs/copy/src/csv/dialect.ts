@@ -27,7 +27,10 @@ export function dialectBytes(dialect: CsvDialect): DialectBytes {
   if (nullMarker.includes(delimiter)) faults.push('the NULL marker must not hold the delimiter');
   if (nullMarker.includes(quote)) faults.push('the NULL marker must not hold the quote');
   if (/[\n\r\0]/.test(nullMarker)) faults.push('the NULL marker must not hold a line end or NUL');
-  if (nullMarker === BACKSLASH_DOT) faults.push('the NULL marker must not be \\.');
+  // A record `\.` must be quoted for older servers, and what is quoted is never NULL.
+  if ([nullMarker, delimiter + nullMarker, nullMarker + delimiter].includes(BACKSLASH_DOT)) {
+    faults.push('the NULL marker must not be \\. or, together with the delimiter, make it up');
+  }
   if (faults.length > 0) {
     throw new CopylineError('CONFIG_INVALID', `The CSV dialect is not valid: ${faults.join('; ')}`);
   }

@@ -8,11 +8,22 @@ const EXCERPT_CHARS = 80;
  * and direction-changing characters escaped, so that no terminal or log can be played with.
  */
 export function excerptOf(bytes: Buffer): string {
-  const lineEnd = bytes.indexOf(0x0a);
   // No character takes more than four bytes.
-  const cut = bytes.subarray(0, Math.min(lineEnd < 0 ? bytes.length : lineEnd, EXCERPT_CHARS * 4));
-  const text = escapeControls(decode(cut).replace(/\r$/, ''));
-  return text.length <= EXCERPT_CHARS ? text : `${text.slice(0, EXCERPT_CHARS - 1)}…`;
+  const near = bytes.subarray(0, EXCERPT_CHARS * 4);
+  const lineEnd = near.indexOf(0x0a);
+  const line = lineEnd < 0 ? near : near.subarray(0, lineEnd);
+  return shorten(escapeControls(decode(line).replace(/\r$/, '')));
+}
+
+/** Text for a message: at most 80 characters, safe to print. */
+export function excerptOfText(text: string): string {
+  return shorten(escapeControls(text.slice(0, EXCERPT_CHARS + 1)));
+}
+
+function shorten(text: string): string {
+  if (text.length <= EXCERPT_CHARS) return text;
+  // Half of a character outside the basic plane is no character.
+  return `${text.slice(0, EXCERPT_CHARS - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }
 
 /** Decodes; bytes that are not UTF-8 are shown as `\\xff`. */
@@ -20,8 +31,8 @@ function decode(bytes: Buffer): string {
   let text = '';
   let rest = bytes;
   for (;;) {
-    const at = invalidUtf8At(rest, false);
-    if (at < 0) return text + rest.toString('utf8').replace(/\ufffd$/, '');
+    const at = invalidUtf8At(rest, true);
+    if (at < 0) return text + rest.toString('utf8');
     text += `${rest.toString('utf8', 0, at)}\\x${rest.toString('hex', at, at + 1)}`;
     rest = rest.subarray(at + 1);
   }

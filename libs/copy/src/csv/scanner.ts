@@ -1,7 +1,20 @@
-import { CopylineError, type ErrorCode } from '@copyline/contracts';
+import type { CopylineError } from '@copyline/contracts';
 
 import type { DialectBytes } from './dialect.ts';
-import { excerptOf } from './excerpt.ts';
+import { unescapeField } from './field-text.ts';
+import {
+  blankLine,
+  errorOf,
+  invalidUtf8,
+  nulByte,
+  quoteInField,
+  recordTooLarge,
+  strayLineEnd,
+  textAfterQuote,
+  unclosedQuote,
+  wrongFieldCount,
+  type ScanFault,
+} from './scan-faults.ts';
 import { invalidUtf8At } from './utf8.ts';
 
 const NUL = 0x00;
@@ -13,6 +26,11 @@ export type LineEnd = 'lf' | 'crlf' | 'cr' | 'end';
 
 /** Why a scan stopped inside a record. */
 const INCOMPLETE = -1;
+
+/** Bytes behind a fault that may be needed to be sure of it: the rest of a character. */
+const LOOKAHEAD_BYTES = 4;
+/** So much of a record is looked at to guess the delimiter that was meant. */
+const GUESS_BYTES = 64 * 1024;
 
 export interface ScannerOptions {
   readonly dialect: DialectBytes;
@@ -91,6 +109,10 @@ export class CsvScanner {
   #base = 0;
   #style: ScanPosition['lineEnd'];
   #firstBlank: { readonly line: number; readonly byteOffset: number } | undefined;
+  /** The byte after the current window, and whether what stands there is known to be a fault. */
+  #to = 0;
+  #cutByFault = false;
+  /** The quote of the field that the scan is in, or -1. */
   #openQuote = -1;
   /** Where each field of the record ends in the window; the next one begins a byte later. */
   #fieldEnds = new Int32Array(64);
@@ -136,13 +158,15 @@ export class CsvScanner {
    */
   scan(window: Buffer, from: number, to: number, final: boolean): number {
     this.#base = this.#offset - from;
+    this.#to = to;
     const invalid = invalidUtf8At(window.subarray(from, to), final);
+    this.#cutByFault = invalid >= 0;
     const limit = invalid < 0 ? to : from + invalid;
     const done = this.#scanRecords(window, from, limit, final && invalid < 0);
     if (invalid >= 0) throw this.#utf8Fault(window, done, limit);
-    if (to - done > this.#options.maxRecordBytes) {
+    if (to - done > this.#options.maxRecordBytes + LOOKAHEAD_BYTES) {
       this.record += 1;
-      throw this.#sizeFault(window);
+      throw this.#fault(window, this.#tooLarge(window));
     }
     return done - from;
   }
@@ -164,7 +188,7 @@ export class CsvScanner {
     if (!this.isQuoted(window, index)) return window.toString('utf8', start, end);
     const inner = window.toString('utf8', start + 1, end - 1);
     const { quote, escape } = this.#options.dialect;
-    return unescape(inner, String.fromCharCode(quote), String.fromCharCode(escape));
+    return unescapeField(inner, String.fromCharCode(quote), String.fromCharCode(escape));
   }
 
   /** Whether a field of the current record is quoted. */
@@ -221,6 +245,7 @@ export class CsvScanner {
         this.fieldCount = field + 1;
         p = this.#scanQuoted(window, p, to, final);
         if (p === INCOMPLETE) return INCOMPLETE;
+        this.#openQuote = -1;
         byte = window[p] as number;
       } else {
         while (byte > highest || stops[byte] === 0) byte = window[(p += 1)] as number;
@@ -251,11 +276,13 @@ export class CsvScanner {
       this.#onBlankLine(this);
       return;
     }
-    if (this.#firstBlank !== undefined) throw this.#blankFault(window, this.#firstBlank);
-    if (fieldCount !== undefined && this.fieldCount !== fieldCount) {
-      throw this.#countFault(window, fieldCount);
+    if (
+      this.#firstBlank !== undefined ||
+      this.end - this.start > maxRecordBytes ||
+      (fieldCount !== undefined && this.fieldCount !== fieldCount)
+    ) {
+      throw this.#fault(window, this.#countFault(window, fieldCount ?? this.fieldCount));
     }
-    if (this.end - this.start > maxRecordBytes) throw this.#sizeFault(window);
     this.#onRecord(this);
   }
 
@@ -271,16 +298,16 @@ export class CsvScanner {
       while (byte > highest || stops[byte] === 0) byte = window[(p += 1)] as number;
       if (p >= to) {
         if (!final) return INCOMPLETE;
-        throw this.#quoteFault(window, open);
+        throw this.#fault(window, this.#unclosed(window, open, to));
       }
       if (byte === LF) {
         this.quotedLineFeeds += 1;
       } else if (byte === CR) {
         this.quotedCarriageReturns += 1;
       } else if (byte === NUL) {
-        throw this.#byteFault(window, p);
+        throw this.#fault(window, this.#byteFault(window, p));
       } else {
-        if (p + 1 >= to && !final) return INCOMPLETE;
+        if (p + 1 >= to && !final && !this.#cutByFault) return INCOMPLETE;
         const next = p + 1 < to ? window[p + 1] : undefined;
         if (byte === escape && (next === quote || next === escape)) p += 1;
         else if (byte === quote) return this.#endQuoted(window, p + 1, to);
@@ -291,15 +318,12 @@ export class CsvScanner {
 
   #endQuoted(window: Buffer, p: number, to: number): number {
     const after = window[p];
-    if (p >= to || after === this.#options.dialect.delimiter || after === LF || after === CR)
-      return p;
-    throw this.fault('TEXT_AFTER_QUOTE', 'Text after a closing quote', {
-      window,
-      at: p,
-      field: this.fieldCount - 1,
-      excerptFrom: this.#openQuote,
-      expected: 'a delimiter or a line end',
-    });
+    const isEnd =
+      p < to
+        ? after === this.#options.dialect.delimiter || after === LF || after === CR
+        : !this.#cutByFault;
+    if (isEnd) return p;
+    throw this.#fault(window, textAfterQuote(p, this.fieldCount - 1, this.#openQuote));
   }
 
   /** @returns the byte after the line end at `p`. */
@@ -309,124 +333,80 @@ export class CsvScanner {
       this.lineEnd = 'lf';
       return p + 1;
     }
-    if (byte !== LF && byte !== CR) throw this.#byteFault(window, p);
-    if (byte === CR && p + 1 >= to && !final) return INCOMPLETE;
+    if (byte !== LF && byte !== CR) throw this.#fault(window, this.#byteFault(window, p));
+    if (byte === CR && p + 1 >= to && !final && !this.#cutByFault) return INCOMPLETE;
     this.lineEnd = byte === LF ? 'lf' : p + 1 < to && window[p + 1] === LF ? 'crlf' : 'cr';
     const style = this.lineEnd === 'cr' ? 'cr' : 'lf';
     this.#style ??= style;
-    if (this.#style !== style) throw this.#lineEndFault(window, p);
+    if (this.#style !== style) {
+      throw this.#fault(window, strayLineEnd(p, this.fieldCount - 1, this.#style));
+    }
     return this.lineEnd === 'crlf' ? p + 2 : p + 1;
   }
 
   // — faults —
 
-  /** A fault of the current record, at a byte of the window. */
-  fault(
-    code: ErrorCode,
-    message: string,
-    place: {
-      readonly window: Buffer;
-      readonly at: number;
-      /** Index of the field; left out where the whole record is meant. */
-      readonly field?: number;
-      /** First byte of the excerpt. Default: the record's first. */
-      readonly excerptFrom?: number;
-      readonly expected?: string;
-    },
-  ): CopylineError {
-    const { window, at, field, excerptFrom = this.start, expected } = place;
-    const column =
-      field === undefined ? undefined : (this.#options.columns?.[field] ?? String(field + 1));
-    return new CopylineError(code, message, {
-      record: this.record,
-      line: this.line,
-      byteOffset: this.#base + at,
-      excerpt: excerptOf(window.subarray(excerptFrom)),
-      ...(column === undefined ? {} : { column }),
-      ...(expected === undefined ? {} : { expected }),
-    });
+  /**
+   * The error to throw for a fault of the current record. However the file is cut into windows, it
+   * is the same: a blank line before the record comes first, then the record's size, then the rest.
+   */
+  #fault(window: Buffer, found: ScanFault): CopylineError {
+    const { columns, maxRecordBytes, fieldCount = this.fieldCount } = this.#options;
+    const { record, line, start } = this;
+    const site = { window, to: this.#to, base: this.#base, record, line, start, columns };
+    const blank = this.#firstBlank;
+    if (blank !== undefined) {
+      const fault = blankLine(blank.byteOffset - this.#base, this.#to, fieldCount);
+      return errorOf(fault, { ...site, line: blank.line });
+    }
+    const reach = found.reach ?? found.at;
+    return errorOf(reach - start < maxRecordBytes ? found : this.#tooLarge(window), site);
   }
 
-  #lineEndFault(window: Buffer, at: number): CopylineError {
-    const [what, style] =
-      this.#style === 'cr' ? ['A line feed', 'CR'] : ['A lone carriage return', 'LF'];
-    return this.fault('STRAY_LINE_END', `${what} in a file whose lines end in ${style}`, {
-      window,
-      at,
-      field: this.fieldCount - 1,
-      expected: 'the same line end everywhere, or a quoted field',
-    });
+  #byteFault(window: Buffer, at: number): ScanFault {
+    const field = this.fieldCount - 1;
+    const fault = window[at] === NUL ? nulByte : quoteInField;
+    return fault(at, field, this.fieldStart(field));
   }
 
-  #byteFault(window: Buffer, at: number): CopylineError {
-    const place = {
-      window,
-      at,
-      field: this.fieldCount - 1,
-      excerptFrom: this.fieldStart(this.fieldCount - 1),
-    };
-    return window[at] === NUL
-      ? this.fault('NUL_BYTE', 'A NUL byte', { ...place, expected: 'text without NUL' })
-      : this.fault('QUOTE_IN_FIELD', 'A quote inside a field that does not begin with one', {
-          ...place,
-          expected: 'the whole field in quotes, the inner quote doubled',
-        });
+  #unclosed(window: Buffer, open: number, to: number): ScanFault {
+    const lineEnd = this.#style === 'cr' ? CR : LF;
+    let line = this.line;
+    for (let p = this.start; p < open; p += 1) if (window[p] === lineEnd) line += 1;
+    return unclosedQuote(open, to, this.fieldCount - 1, line);
   }
 
-  #quoteFault(window: Buffer, open: number): CopylineError {
-    return this.fault('UNCLOSED_QUOTE', 'The quote that opens here is never closed', {
-      window,
-      at: open,
-      field: this.fieldCount - 1,
-      excerptFrom: open,
-      expected: 'a closing quote',
-    });
-  }
-
-  #blankFault(
-    window: Buffer,
-    blank: { readonly line: number; readonly byteOffset: number },
-  ): CopylineError {
-    const { fieldCount = this.fieldCount } = this.#options;
-    return this.fault('FIELD_COUNT', 'A blank line between records', {
-      window,
-      at: this.start,
-      expected: `${fieldsText(fieldCount)}, or --skip-blank-lines`,
-    }).with({ ...blank, excerpt: '' });
-  }
-
-  #countFault(window: Buffer, expected: number): CopylineError {
+  #countFault(window: Buffer, expected: number): ScanFault {
     const extra = this.fieldCount > expected;
-    return this.fault('FIELD_COUNT', `The record has ${fieldsText(this.fieldCount)}`, {
-      window,
-      at: extra ? this.fieldStart(expected) : this.contentEnd,
-      expected: fieldsText(expected),
-    });
-  }
-
-  #sizeFault(window: Buffer): CopylineError {
-    // A quote that is never closed is the usual culprit.
-    const quoted = this.#openQuote >= 0;
-    const at = quoted ? this.#openQuote : this.start;
-    const limit = this.#options.maxRecordBytes.toLocaleString('en');
-    return this.fault('RECORD_TOO_LARGE', `A record of more than ${limit} bytes`, {
-      window,
-      at,
-      excerptFrom: at,
-      ...(quoted ? { expected: 'a closing quote for the one that opens here' } : {}),
-    });
+    const at = extra ? this.fieldStart(expected) : this.contentEnd;
+    const text = window.toString(
+      'utf8',
+      this.start,
+      Math.min(this.contentEnd, this.start + GUESS_BYTES),
+    );
+    return wrongFieldCount(this.fieldCount, expected, { at, reach: this.end - 1 }, text);
   }
 
   #utf8Fault(window: Buffer, start: number, at: number): CopylineError {
     this.record += 1;
-    const byte = (window[at] ?? 0).toString(16).padStart(2, '0');
-    return this.fault('INVALID_UTF8', `The byte 0x${byte} is not valid UTF-8 here`, {
-      window,
-      at,
-      field: start === this.start ? this.fieldCount - 1 : 0,
-      excerptFrom: start,
-      expected: 'UTF-8',
-    });
+    // With no byte of the record before it, the scan has not come to the record yet.
+    const field = at === start ? 0 : this.fieldCount - 1;
+    this.start = start;
+    const byte = window[at] ?? 0;
+    return this.#fault(window, invalidUtf8(byte, at, field, this.fieldStart(field)));
+  }
+
+  /** Looks again at as much of the record as is allowed, for a quote that is open at its end. */
+  #tooLarge(window: Buffer): ScanFault {
+    const { maxRecordBytes } = this.#options;
+    const limit = this.start + maxRecordBytes;
+    const { start } = this;
+    const sentinel = window[limit] as number;
+    this.#cutByFault = false;
+    window[limit] = LF;
+    this.#scanRecord(window, start, limit, false);
+    window[limit] = sentinel;
+    return recordTooLarge(maxRecordBytes, start, this.#openQuote);
   }
 
   #growFields(): Int32Array<ArrayBuffer> {
@@ -435,25 +415,4 @@ export class CsvScanner {
     this.#fieldEnds = larger;
     return larger;
   }
-}
-
-function fieldsText(count: number): string {
-  return count === 1 ? '1 field' : `${String(count)} fields`;
-}
-
-/** From the left, an escape before a quote or an escape is dropped and takes its successor along. */
-function unescape(text: string, quote: string, escape: string): string {
-  let result = '';
-  let from = 0;
-  for (let at = text.indexOf(escape); at >= 0; at = text.indexOf(escape, at)) {
-    const next = text.charAt(at + 1);
-    if (next === quote || next === escape) {
-      result += text.slice(from, at);
-      from = at + 1;
-      at += 2;
-    } else {
-      at += 1;
-    }
-  }
-  return result + text.slice(from);
 }

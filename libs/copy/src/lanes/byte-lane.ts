@@ -70,7 +70,10 @@ export async function runByteLane(input: ByteLaneInput): Promise<LaneProgress> {
     const { buffer, to, final } = window;
     const from = Math.min(window.from + skip, to);
     skip -= from - window.from;
-    checkpoints.push({ position: scanner.position, serverLines: splices.serverLines.state });
+    addCheckpoint(checkpoints, {
+      position: scanner.position,
+      serverLines: splices.serverLines.state,
+    });
     splices.window(buffer, from);
     const scanned = skip > 0 ? 0 : scanner.scan(buffer, from, to, final);
     consumed = from - window.from + scanned;
@@ -83,6 +86,21 @@ export async function runByteLane(input: ByteLaneInput): Promise<LaneProgress> {
   }
   await sent;
   return { bytesRead: reader.position, rowsParsed: scanner.record };
+}
+
+/** A list that has grown to so many is thinned out. */
+const MOST_CHECKPOINTS = 1024;
+
+/**
+ * Keeps the list short however long the file is: every second one goes when it is full. So the
+ * latest stand at each window, older ones ever further apart, and the first one stays.
+ */
+export function addCheckpoint(checkpoints: Checkpoint[], next: Checkpoint): void {
+  if (checkpoints.length >= MOST_CHECKPOINTS) {
+    const kept = checkpoints.filter((_, i) => i % 2 === 0);
+    checkpoints.splice(0, checkpoints.length, ...kept);
+  }
+  checkpoints.push(next);
 }
 
 /** Collects what must be sent differently, and joins the pieces of a window around it. */
@@ -115,8 +133,10 @@ class Splices {
       this.#buffer[start] === BACKSLASH &&
       this.#buffer[start + 1] === DOT
     ) {
-      this.#replace(start, start, this.#quote);
-      this.#replace(contentEnd, contentEnd, this.#quote);
+      // One field, or two when the delimiter is one of the characters: then one of them is empty.
+      const field = record.fieldEnd(0) > start ? 0 : 1;
+      this.#replace(record.fieldStart(field), record.fieldStart(field), this.#quote);
+      this.#replace(record.fieldEnd(field), record.fieldEnd(field), this.#quote);
     }
     this.serverLines.add(record);
     const { lineEnd } = this.serverLines;

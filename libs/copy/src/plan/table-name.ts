@@ -32,5 +32,10 @@ export function parseTableName(text: string): TableName {
 }
 
 function unquote(part: string): string {
-  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part.toLowerCase();
+  return part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : foldCase(part);
+}
+
+/** As the server does it in UTF-8: only ASCII letters have a lower case. */
+function foldCase(part: string): string {
+  return part.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }

@@ -6,6 +6,8 @@ import type { LocalFile } from './local-file.ts';
 import { WindowReader, type Window } from './window-reader.ts';
 
 const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
+const LF = 0x0a;
+const CR = 0x0d;
 
 /** What the beginning of a CSV file tells. */
 export interface SourceHead {
@@ -18,24 +20,41 @@ export interface SourceHead {
   readonly hasBom: boolean;
 }
 
+type Magic = readonly [bytes: readonly number[], name: string];
+const ANY_BYTE = -1;
+
 /** File formats that are told by their first bytes, and what to say about them. */
-const MAGICS: readonly (readonly [bytes: readonly number[], name: string])[] = [
+const MAGICS: readonly Magic[] = [
   [[0x1f, 0x8b], 'gzip data'],
   [[0x28, 0xb5, 0x2f, 0xfd], 'zstd data'],
-  [[0x42, 0x5a, 0x68], 'bzip2 data'],
+  // `BZh`, a digit, the magic of the first block: three letters alone may begin a header.
+  [[0x42, 0x5a, 0x68, ANY_BYTE, 0x31, 0x41, 0x59, 0x26], 'bzip2 data'],
   [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'xz data'],
   [[0x50, 0x4b, 0x03, 0x04], 'a zip archive (or an .xlsx workbook)'],
-  [[0x50, 0x41, 0x52, 0x31], 'a Parquet file'],
+  // `PAR1` alone may begin a header; the next byte begins a structure of Thrift's compact protocol.
+  [[0x50, 0x41, 0x52, 0x31, 0x15], 'a Parquet file'],
   [[0x25, 0x50, 0x44, 0x46, 0x2d], 'a PDF document'],
   [[0xd0, 0xcf, 0x11, 0xe0], 'an .xls workbook'],
 ];
 
 /** Byte order marks of encodings that are not UTF-8; the longer ones first. */
-const FOREIGN_BOMS: readonly (readonly [bytes: readonly number[], name: string])[] = [
+const FOREIGN_BOMS: readonly Magic[] = [
   [[0xff, 0xfe, 0x00, 0x00], 'UTF-32LE'],
   [[0x00, 0x00, 0xfe, 0xff], 'UTF-32BE'],
   [[0xff, 0xfe], 'UTF-16LE'],
   [[0xfe, 0xff], 'UTF-16BE'],
+];
+
+/** How two ASCII characters begin a file in an encoding without its byte order mark. */
+const FOREIGN_ASCII: readonly (readonly [pattern: RegExp, name: string])[] = [
+  // eslint-disable-next-line no-control-regex -- NUL bytes are what is looked for
+  [/^(?:[\x01-\x7f]\0{3}){2}/, 'UTF-32LE'],
+  // eslint-disable-next-line no-control-regex -- see above
+  [/^(?:\0{3}[\x01-\x7f]){2}/, 'UTF-32BE'],
+  // eslint-disable-next-line no-control-regex -- see above
+  [/^(?:[\x01-\x7f]\0){2}/, 'UTF-16LE'],
+  // eslint-disable-next-line no-control-regex -- see above
+  [/^(?:\0[\x01-\x7f]){2}/, 'UTF-16BE'],
 ];
 
 /**
@@ -108,9 +127,11 @@ async function readPreamble(
 }
 
 function refuseForeignFormats(start: Buffer, source: string): void {
-  const found = (list: typeof MAGICS): string | undefined =>
-    list.find(([bytes]) => start.subarray(0, bytes.length).equals(Buffer.from(bytes)))?.[1];
-  const encoding = found(FOREIGN_BOMS);
+  const found = (list: readonly Magic[]): string | undefined =>
+    list.find(([bytes]) => bytes.every((byte, i) => byte === ANY_BYTE || byte === start[i]))?.[1];
+  const ascii = start.toString('latin1');
+  const encoding =
+    found(FOREIGN_BOMS) ?? FOREIGN_ASCII.find(([pattern]) => pattern.test(ascii))?.[1];
   if (encoding !== undefined) {
     throw new CopylineError('UNSUPPORTED_ENCODING', `The file is in ${encoding}`, {
       source,
@@ -145,17 +166,27 @@ function skipInBlock(block: Buffer, position: ScanPosition, count: number): Scan
   let { lines, lineEnd } = position;
   let at = 0;
   while (lines < count && at < block.length) {
-    const lf = block.indexOf(0x0a, at);
-    const cr = block.indexOf(0x0d, at);
-    lineEnd ??=
-      cr >= 0 && cr < block.length - 1 && cr + 1 !== lf && (lf < 0 || cr < lf) ? 'cr' : 'lf';
-    const end = lineEnd === 'cr' ? cr : lf;
-    if (end < 0)
-      return { ...position, lines, lineEnd, byteOffset: position.byteOffset + block.length };
+    lineEnd ??= firstLineEnd(block);
+    const end = lineEnd === undefined ? -1 : block.indexOf(lineEnd === 'cr' ? CR : LF, at);
+    if (end < 0) {
+      // A last CR is looked at again, together with the byte behind it.
+      const isOpen = lineEnd === undefined && block.length > 1 && block.at(-1) === CR;
+      at = block.length - (isOpen ? 1 : 0);
+      break;
+    }
     lines += 1;
     at = end + 1;
   }
   return { ...position, lines, lineEnd, byteOffset: position.byteOffset + at };
+}
+
+/** `undefined` when the block has no line end, or may have been cut inside its first one. */
+function firstLineEnd(block: Buffer): ScanPosition['lineEnd'] {
+  const lf = block.indexOf(LF);
+  const cr = block.indexOf(CR);
+  if (cr < 0 || (lf >= 0 && lf <= cr + 1)) return lf < 0 ? undefined : 'lf';
+  // A single byte is all that is left of the file.
+  return cr + 1 < block.length || block.length === 1 ? 'cr' : undefined;
 }
 
 function asHeaderFault(error: unknown, source: string): unknown {
