@@ -39,4 +39,10 @@ function readVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
+// `copyline query … | head` closes the pipe early; that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit();
+});
+
 await main();

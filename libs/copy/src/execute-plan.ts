@@ -187,6 +187,7 @@ async function copyAndReconcile(
     );
   }
   await file.assertUnchanged(parsed.bytesRead);
+  if (parsed.rowsParsed === 0) recorder.warn('NO_ROWS', 'The file has no records');
   return { ...parsed, rowsLoaded: stored, rowsSuppressed, digest: undefined };
 }
 

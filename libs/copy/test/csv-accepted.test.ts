@@ -18,8 +18,8 @@ interface AcceptedCase {
 const bool = { columns: 'a text', spec: { dialect: { header: false } } } as const;
 
 const CASES: AcceptedCase[] = [
-  { name: 'C3 header only', file: 'a,b\n', rows: [], warning: 'HEADER_ONLY' },
-  { name: 'C3 header only, without a line end', file: 'a,b', rows: [], warning: 'HEADER_ONLY' },
+  { name: 'C3 header only', file: 'a,b\n', rows: [], warning: 'NO_ROWS' },
+  { name: 'C3 header only, without a line end', file: 'a,b', rows: [], warning: 'NO_ROWS' },
   {
     name: 'C4 blank lines, skipped by option',
     file: '\n\na,b\n\n1,2\n\n\n3,4\n\n',

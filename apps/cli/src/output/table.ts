@@ -26,7 +26,9 @@ export function tableText(
 ): string {
   const table = new Table({
     head: columns.map(escapeControls),
-    colAligns: columns.map((_, i) => (rows.every((row) => isNumber(row[i])) ? 'right' : 'left')),
+    colAligns: columns.map((_, i) =>
+      rows.every((row) => isNumberOrNothing(row[i])) ? 'right' : 'left',
+    ),
     chars: BORDERS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
   });
@@ -35,8 +37,9 @@ export function tableText(
   return table.toString().replace(/[ \t]+$/gm, '');
 }
 
-function isNumber(value: unknown): boolean {
-  return typeof value === 'bigint' || typeof value === 'number';
+/** Nothing does not decide how the others are aligned. */
+function isNumberOrNothing(value: unknown): boolean {
+  return typeof value === 'bigint' || typeof value === 'number' || value === null || value === '';
 }
 
 function cellText(value: unknown): string {

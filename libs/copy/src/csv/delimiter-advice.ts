@@ -12,6 +12,15 @@ const USUAL_DELIMITERS = [
  */
 export function delimiterAdvice(text: string, fieldCount: number): string | undefined {
   if (fieldCount < 2) return undefined;
-  const found = USUAL_DELIMITERS.find(([char]) => text.split(char).length === fieldCount);
+  return advice((fields) => fields === fieldCount, text);
+}
+
+/** The same for a header of one name, where nothing is known about the number of columns. */
+export function likelyDelimiter(header: string): string | undefined {
+  return advice((fields) => fields > 1, header);
+}
+
+function advice(fits: (fields: number) => boolean, text: string): string | undefined {
+  const found = USUAL_DELIMITERS.find(([char]) => fits(text.split(char).length));
   return found === undefined ? undefined : `Did you mean --delimiter '${found[1]}'?`;
 }

@@ -150,6 +150,21 @@ describe('a plan', () => {
     expect(plan({ allowEmpty: true }, empty).columns).toEqual(['id', 'name']);
   });
 
+  it('refuses a source whose header was skipped with everything else', () => {
+    const head = { ...FACTS.source.head, header: undefined, firstRecordFields: undefined };
+    const source = { ...FACTS.source, head };
+    expect(() => plan({}, { source })).toThrow(/no header/);
+    expect(() => plan({}, { source })).toThrow(expect.objectContaining({ code: 'EMPTY_SOURCE' }));
+  });
+
+  it('says which delimiter was meant when the only column looks like several', () => {
+    const head = { ...FACTS.source.head, header: ['a;b;c'] };
+    const missing = { table: undefined, inferred: ['text'] as const };
+    const { warnings } = plan({ create: true }, { ...missing, source: { ...FACTS.source, head } });
+    expect(warnings.map((warning) => warning.code)).toEqual(['ONE_COLUMN']);
+    expect(warnings[0]?.message).toContain("--delimiter ';'");
+  });
+
   it('refuses a missing table unless it may create it', () => {
     expect(() => plan({}, { table: undefined })).toThrow(
       expect.objectContaining({ code: 'TABLE_NOT_FOUND' }),

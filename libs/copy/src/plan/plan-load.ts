@@ -2,6 +2,7 @@ import { CopylineError, type LoadSpec, type Warning } from '@copyline/contracts'
 import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
+import { delimiterAdvice, likelyDelimiter } from '../csv/delimiter-advice.ts';
 import { copyOptions, dialectBytes } from '../csv/dialect.ts';
 import type { ScannerOptions } from '../csv/scanner.ts';
 import type { DoneLoad } from '../ledger/ledger.ts';
@@ -65,10 +66,7 @@ export interface LedgerPlan {
 export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): LoadPlan {
   const { source } = facts;
   const dialect = dialectBytes(spec.dialect);
-  const isEmpty = source.version.bytes <= (source.head.hasBom ? 3 : 0);
-  if (isEmpty && !spec.allowEmpty) {
-    throw new CopylineError('EMPTY_SOURCE', 'The source has no content', { source: source.name });
-  }
+  if (!spec.allowEmpty) assertContent(spec, source);
   if (facts.table === undefined && !spec.create) throw tableNotFound(spec.into, facts.session);
 
   const mapping = mapColumns(spec, facts);
@@ -124,6 +122,17 @@ export function assertSameFingerprint(done: DoneLoad, fingerprint: string): void
   );
 }
 
+/** @throws CopylineError `EMPTY_SOURCE` */
+function assertContent(spec: LoadSpec, { head, name, version }: LoadFacts['source']): void {
+  const isEmpty = version.bytes <= (head.hasBom ? 3 : 0);
+  if (!isEmpty && !(spec.dialect.header && head.header === undefined)) return;
+  throw new CopylineError(
+    'EMPTY_SOURCE',
+    isEmpty ? 'The source has no content' : 'The source has no header, only lines that are skipped',
+    { source: name },
+  );
+}
+
 function mapColumns(spec: LoadSpec, facts: LoadFacts): ColumnMapping {
   const { head, name } = facts.source;
   const table = facts.table?.columns;
@@ -152,9 +161,11 @@ function mapColumns(spec: LoadSpec, facts: LoadFacts): ColumnMapping {
 /** With `--columns` the header's names do not matter, but it must be a record of the same width. */
 function assertFieldCount(header: readonly string[] | undefined, columns: number): void {
   if (header === undefined || header.length === columns) return;
+  const advice = header.length === 1 ? delimiterAdvice(header[0] ?? '', columns) : undefined;
   throw new CopylineError(
     'HEADER_MISMATCH',
     `The header has ${String(header.length)} fields, --columns names ${String(columns)}`,
+    advice === undefined ? {} : { advice },
   );
 }
 
@@ -240,10 +251,10 @@ function planWarnings(facts: LoadFacts, mapping: ColumnMapping): Warning[] {
       message: 'The table is UNLOGGED: a crash of the server empties it, the ledger stays',
     });
   }
-  const { head, version } = source;
-  const isHeaderOnly = head.header !== undefined && head.dataStart.byteOffset === version.bytes;
-  if (isHeaderOnly) {
-    warnings.push({ code: 'HEADER_ONLY', message: 'The file has a header and no records' });
+  const [only] = source.head.header ?? [];
+  const advice = mapping.columns.length === 1 ? likelyDelimiter(only ?? '') : undefined;
+  if (advice !== undefined) {
+    warnings.push({ code: 'ONE_COLUMN', message: `The file has a single column. ${advice}` });
   }
   return warnings;
 }
