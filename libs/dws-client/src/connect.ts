@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import pg from 'pg';
 
@@ -41,6 +42,7 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       // A second error may follow the one that rejects; it has nobody to go to.
       client.on('error', () => undefined);
       await client.connect();
+      throwIfAborted(signal); // the abort has destroyed the socket, perhaps a moment too late
       return new Connection(client, {
         host: parameters.host,
         port: parameters.port,
@@ -83,15 +85,23 @@ export function clientConfig(
     // Finds a peer that has vanished while a long COPY waits for it.
     keepAlive: true,
     keepAliveInitialDelayMillis: 30_000,
-    ...(parameters.options === undefined ? {} : { options: parameters.options }),
+    // What is left out node-postgres reads from the environment, and the conninfo has decided that.
+    sslnegotiation: 'postgres',
+    ...startupOptions(parameters.options),
   };
+}
+
+/** Empty text is "left out", too; only a blank keeps node-postgres from `PGOPTIONS`. */
+function startupOptions(options: string | undefined): Pick<pg.ClientConfig, 'options'> {
+  if (options !== undefined && options !== '') return { options };
+  return (process.env['PGOPTIONS'] ?? '') === '' ? {} : { options: ' ' };
 }
 
 /** The transports to try in turn. Source: PostgreSQL documentation, "SSL Mode Descriptions". */
 export function tlsAttempts(parameters: ConnectionParameters): (ConnectionOptions | undefined)[] {
   const { sslmode, sslrootcert, host } = parameters;
   const ca = sslrootcert === undefined ? {} : { ca: sslrootcert };
-  const servername = /^[\d.:]+$/.test(host) ? {} : { servername: host };
+  const servername = isIP(host) === 0 ? { servername: host } : {};
   if (sslmode === 'disable' || host.startsWith('/')) return [undefined];
   if (sslmode === 'verify-full') return [{ ...ca, ...servername }];
   if (sslmode === 'verify-ca' || (sslmode === 'require' && sslrootcert !== undefined)) {

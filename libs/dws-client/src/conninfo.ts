@@ -46,28 +46,41 @@ const KEYWORDS: Readonly<Record<string, string | undefined>> = {
   connect_timeout: 'PGCONNECT_TIMEOUT',
 };
 
+/** What else libpq knows: these names may be repeated in a message, they hold no secret. */
+const OTHER_LIBPQ_KEYWORDS = new Set(
+  (
+    'service hostaddr require_auth channel_binding fallback_application_name client_encoding ' +
+    'target_session_attrs load_balance_hosts replication keepalives keepalives_idle ' +
+    'keepalives_interval keepalives_count tcp_user_timeout sslnegotiation sslcompression sslcert ' +
+    'sslkey sslpassword sslcertmode sslcrl sslcrldir sslsni sslkeylogfile requirepeer ' +
+    'ssl_min_protocol_version ssl_max_protocol_version min_protocol_version ' +
+    'max_protocol_version gssencmode krbsrvname gsslib gssdelegation'
+  ).split(' '),
+);
+
 /**
  * Reads a conninfo in libpq's keyword/value or URI form. What the text leaves out comes from the
- * environment (`PGHOST`, `PGPASSWORD`, …), the password also from the password file.
+ * environment (`PGHOST`, `PGPASSWORD`, …), the password also from the password file. As in libpq,
+ * an empty value in the text means the default, whatever the environment says.
  *
  * Source: PostgreSQL documentation, "Connection Strings" and "The Password File". One host per
  * conninfo.
  *
  * @throws CopylineError `CONNINFO_INVALID`; the message never repeats the text, which may hold a
- *   password.
+ *   password, even where none should be.
  */
 export function parseConninfo(text: string, context: ConninfoContext = {}): ConnectionParameters {
   const env = context.env ?? process.env;
-  const given = isUri(text) ? parseUri(text) : parseKeywordValues(text);
+  const given = parsePairs(text);
   const value = (keyword: string): string | undefined => {
     const variable = KEYWORDS[keyword];
-    return given.get(keyword) ?? (variable === undefined ? undefined : nonEmpty(env[variable]));
+    return nonEmpty(given.get(keyword) ?? (variable === undefined ? undefined : env[variable]));
   };
 
   const host = value('host') ?? 'localhost';
-  if (host.includes(',')) throw invalid('several hosts are not supported', 'name one host');
+  if (host.includes(',')) throw severalHosts();
   const port = parsePort(value('port') ?? '5432');
-  const user = value('user') ?? userInfo().username;
+  const user = value('user') ?? accountName();
   const dbname = value('dbname') ?? user;
   const password =
     value('password') ?? findInPasswordFile({ host, port, dbname, user }, value('passfile'), env);
@@ -78,7 +91,8 @@ export function parseConninfo(text: string, context: ConninfoContext = {}): Conn
     dbname,
     user,
     password: password === undefined ? undefined : new Secret(password),
-    sslmode: parseSslMode(value('sslmode') ?? 'prefer'),
+    // An empty sslmode is refused: the default is weaker than what the environment may ask for.
+    sslmode: parseSslMode(given.get('sslmode') ?? value('sslmode') ?? 'prefer'),
     sslrootcert: rootCert === undefined ? undefined : readCertificate(rootCert),
     applicationName: value('application_name'),
     options: value('options'),
@@ -88,7 +102,7 @@ export function parseConninfo(text: string, context: ConninfoContext = {}): Conn
 
 /** Whether the text carries a password in clear, as a command line should not. */
 export function conninfoHasPassword(text: string): boolean {
-  return (isUri(text) ? parseUri(text) : parseKeywordValues(text)).has('password');
+  return nonEmpty(parsePairs(text).get('password')) !== undefined;
 }
 
 /** Where a connection goes, for messages: `user@host:port/dbname`, never the password. */
@@ -106,16 +120,22 @@ function isUri(text: string): boolean {
   return /^postgres(ql)?:\/\//.test(text);
 }
 
+function parsePairs(text: string): ReadonlyMap<string, string> {
+  return isUri(text) ? parseUri(text) : parseKeywordValues(text);
+}
+
 function parseKeywordValues(text: string): Map<string, string> {
   const values = new Map<string, string>();
   // One pair: a keyword, `=`, then a quoted value or one without blanks; `\` escapes in both.
-  const pair = /\s*([^\s=]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:[^\s'\\]|\\.)*)(?=\s|$)/gy;
+  const pair =
+    /\s*([^\s=]+)\s*=\s*('(?:[^'\\]|\\.)*'|(?:(?:[^\s'\\]|\\.)(?:[^\s\\]|\\.)*)?)(?=\s|$)/gsy;
   let end = 0;
+  let ordinal = 0;
   for (let match = pair.exec(text); match !== null; match = pair.exec(text)) {
     end = pair.lastIndex;
     const [, keyword = '', raw = ''] = match;
     const unquoted = raw.startsWith("'") ? raw.slice(1, -1) : raw;
-    values.set(knownKeyword(keyword), unquoted.replace(/\\(.)/g, '$1'));
+    values.set(knownKeyword(keyword, (ordinal += 1)), unquoted.replace(/\\(.)/gs, '$1'));
   }
   if (text.slice(end).trim() !== '') {
     throw invalid('it cannot be read as keyword=value pairs', 'see the expected form');
@@ -123,12 +143,20 @@ function parseKeywordValues(text: string): Map<string, string> {
   return values;
 }
 
+/**
+ * The parts of a URI, still encoded. Stricter than libpq in one point: an `@` that is not the end of
+ * the user's part is most likely in a password, which would end up in the host's or database's name.
+ */
+const URI_PARTS =
+  /^postgres(?:ql)?:\/\/(?:([^/?#@:]*)(?::([^/?#@]*))?@)?(\[[^\]@]+\]|[^/?#:@[\]]*)(?::(\d*))?(?:\/([^?#@]*))?(?:\?(.*))?$/;
+
 function parseUri(text: string): Map<string, string> {
-  const match =
-    /^postgres(?:ql)?:\/\/(?:([^/?#@:]*)(?::([^/?#@]*))?@)?(\[[^\]]+\]|[^/?#:]*)(?::(\d*))?(?:\/([^?#]*))?(?:\?(.*))?$/.exec(
-      text,
-    );
-  if (match === null) throw invalid('it is not a valid URI', 'percent-encode special characters');
+  const match = URI_PARTS.exec(text);
+  if (match === null) {
+    const [authority = ''] = text.replace(/^\w+:\/\//, '').split(/[/?#]/, 1);
+    if (authority.slice(authority.lastIndexOf('@') + 1).includes(',')) throw severalHosts();
+    throw invalid('it is not a valid URI', 'percent-encode special characters');
+  }
   const [, user, password, host, port, dbname, query] = match;
   const values = new Map<string, string>();
   const set = (keyword: string, raw: string | undefined): void => {
@@ -139,13 +167,16 @@ function parseUri(text: string): Map<string, string> {
   set('host', host?.replace(/^\[|\]$/g, ''));
   set('port', port);
   set('dbname', dbname);
-  for (const part of query === undefined || query === '' ? [] : query.split('&')) {
-    const [key = '', raw] = part.split('=', 2);
-    if (raw === undefined) throw invalid(`the parameter “${key}” has no value`, 'write key=value');
+  const parts = query === undefined || query === '' ? [] : query.split('&');
+  parts.forEach((part, i) => {
+    const [key = '', raw, ...more] = part.split('=');
+    if (raw === undefined || more.length > 0) {
+      throw invalid(`parameter ${i + 1} is not one key=value`, 'write %3D for “=” in a value');
+    }
     const keyword = decode(key);
     if (keyword === 'ssl' && raw === 'true') values.set('sslmode', 'require');
-    else set(knownKeyword(keyword), raw);
-  }
+    else values.set(knownKeyword(keyword, i + 1), decode(raw));
+  });
   return values;
 }
 
@@ -159,12 +190,26 @@ function decode(raw: string): string {
   throw invalid('a percent sequence is not valid', 'write %25 for a percent sign');
 }
 
-function knownKeyword(keyword: string): string {
+function knownKeyword(keyword: string, ordinal: number): string {
   if (Object.hasOwn(KEYWORDS, keyword)) return keyword;
+  const name = OTHER_LIBPQ_KEYWORDS.has(keyword) ? keyword : `number ${ordinal}`;
   throw invalid(
-    `the keyword “${keyword}” is not supported`,
-    `use one of ${Object.keys(KEYWORDS).join(', ')}`,
+    `keyword ${name} is not supported`,
+    `use only ${Object.keys(KEYWORDS).join(', ')}; quote values that have blanks`,
   );
+}
+
+function severalHosts(): CopylineError {
+  return invalid('several hosts are not supported', 'name one host');
+}
+
+function accountName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // A container may run under a number that no account has.
+    throw invalid('it names no user, and the operating system knows none', 'add a user');
+  }
 }
 
 function parsePort(text: string): number {
@@ -175,7 +220,7 @@ function parsePort(text: string): number {
 
 function parseSslMode(text: string): SslMode {
   if (SSL_MODES.includes(text)) return text as SslMode;
-  throw invalid(`the sslmode “${text}” is not supported`, `use one of ${SSL_MODES.join(', ')}`);
+  throw invalid('the sslmode is not supported', `use one of ${SSL_MODES.join(', ')}`);
 }
 
 function parseTimeout(seconds: string | undefined): number | undefined {

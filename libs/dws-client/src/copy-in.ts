@@ -1,7 +1,8 @@
+import { CopylineError } from '@copyline/contracts';
 import type pg from 'pg';
 import { from as copyFrom, type CopyStreamQuery } from 'pg-copy-streams';
 
-import { fromServerError } from './server-errors.ts';
+import { fromServerError, provesNoEffect } from './server-errors.ts';
 import { socketOf } from './wire/pg-internals.ts';
 
 /** Where the bytes of a COPY … FROM STDIN go. */
@@ -18,60 +19,101 @@ export interface CopySink {
 }
 
 /**
+ * What the server's log says of a COPY that was ended from here. The reason itself stays here: it
+ * may name what the server's log must not hold.
+ */
+const GIVEN_UP = 'given up by copyline';
+
+/**
  * One COPY … FROM STDIN on a client, over pg-copy-streams, with the rules that keep the connection
  * usable:
  *
  * - an `error` listener stands for the whole life of the stream, because late errors follow;
  * - the stream is destroyed only to send CopyFail, never after an error: its protocol side is gone
  *   by then and a destroy would throw;
+ * - one write at a time: what the stream itself would queue, it would try to send after an error;
  * - after CopyDone no CopyFail is possible any more, and none is tried;
  * - neither `close` nor `finish` is trusted to tell that the connection is ready: the caller proves
  *   it with a round trip.
  */
 export class CopyIn implements CopySink {
+  /** Rejects with the reason when the COPY fails, from whichever side. */
+  readonly failed: Promise<never>;
   readonly #client: pg.Client;
   readonly #stream: CopyStreamQuery;
-  #failure: Error | undefined;
-  #rejectPending: ((error: Error) => void) | undefined;
+  #rejectFailed: (reason: Error) => void = () => undefined;
+  /** Ends the step that is under way. */
+  #rejectStep: (reason: Error) => void = () => undefined;
+  #failure: { readonly reason: Error } | undefined;
+  #lastWrite: Promise<void> = Promise.resolve();
+  #isDone = false;
+  #answer: 'none' | 'stored' | 'refused' = 'none';
 
   constructor(client: pg.Client, statement: string) {
+    this.failed = new Promise<never>((_resolve, reject) => {
+      this.#rejectFailed = reject;
+    });
+    this.failed.catch(() => undefined);
     this.#client = client;
     this.#stream = client.query(copyFrom(statement));
     this.#stream.on('error', (error: Error) => {
+      if (provesNoEffect(error)) this.#answer = 'refused';
       this.#fail(fromServerError(error));
     });
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    await this.#settle((resolve, reject) => {
-      this.#stream.write(chunk, (error) => {
-        if (error) reject(error);
-        else resolve();
-      });
-    });
-    await this.#flushed();
+  /**
+   * Whether the server has taken the rows. `maybe` when CopyDone was sent and its answer never
+   * came, or was one that proves nothing.
+   */
+  get stored(): 'no' | 'yes' | 'maybe' {
+    if (!this.#isDone || this.#answer === 'refused') return 'no';
+    return this.#answer === 'stored' ? 'yes' : 'maybe';
+  }
+
+  /** The server's row count, once it has answered. */
+  get rowCount(): number {
+    return this.#stream.rowCount;
+  }
+
+  write(chunk: Buffer): Promise<void> {
+    const written = this.#lastWrite.then(() => this.#send(chunk));
+    // A write that nobody waits for must not end the process; `finish` throws what it met.
+    this.#lastWrite = written.catch(() => undefined);
+    return written;
   }
 
   /** Sends CopyDone. Resolves with the server's row count once the server is ready again. */
   async finish(): Promise<number> {
-    await this.#settle((resolve) => {
-      this.#stream.end(resolve);
+    await this.#lastWrite;
+    await this.#step((resolve) => {
+      this.#isDone = true;
+      this.#stream.end((error?: Error | null) => {
+        if (error) return; // told by the `error` event, too
+        this.#answer = 'stored';
+        resolve();
+      });
     });
-    return this.#stream.rowCount;
+    return this.rowCount;
   }
 
   /** Sends CopyFail, unless the COPY has ended already. The server's answer is not awaited. */
-  abort(reason: Error): void {
-    const ended = this.#failure !== undefined || this.#stream.writableEnded;
-    this.#fail(reason);
-    if (!ended) this.#stream.destroy(new Error(reason.message));
+  abort(reason: unknown): void {
+    const isOver = this.#failure !== undefined || this.#isDone;
+    this.#fail(reason as Error); // whatever the caller threw is thrown on as it is
+    if (!isOver) this.#stream.destroy(new Error(GIVEN_UP));
   }
 
-  /** A small chunk may sit in the socket's own queue after its callback; wait for that, too. */
-  async #flushed(): Promise<void> {
+  async #send(chunk: Buffer): Promise<void> {
+    await this.#step((resolve) => {
+      this.#stream.write(chunk, (error) => {
+        if (!error) resolve(); // else told by the `error` event, too
+      });
+    });
+    // A small chunk may sit in the socket's own queue after its callback; wait for that, too.
     const socket = socketOf(this.#client);
     if (socket.writableLength === 0) return;
-    await this.#settle((resolve) => {
+    await this.#step((resolve) => {
       // An empty write calls back when everything before it has gone out.
       socket.write('', () => {
         resolve();
@@ -79,23 +121,34 @@ export class CopyIn implements CopySink {
     });
   }
 
-  /** Runs one step; a failure of the COPY from anywhere ends it. */
-  #settle(step: (resolve: () => void, reject: (error: Error) => void) => void): Promise<void> {
+  /** Runs one step, never two at a time; a failure of the COPY from anywhere ends it. */
+  #step(start: (resolve: () => void) => void): Promise<void> {
     return new Promise<void>((resolve, reject) => {
       if (this.#failure !== undefined) {
-        reject(this.#failure);
+        reject(this.#failure.reason);
         return;
       }
-      this.#rejectPending = reject;
-      step(resolve, reject);
-    }).finally(() => {
-      this.#rejectPending = undefined;
+      this.#rejectStep = reject;
+      start(resolve);
     });
   }
 
-  #fail(error: Error): void {
+  #fail(reason: Error): void {
     // The first failure is the reason; what follows (57014 after our own CopyFail) is its echo.
-    this.#failure ??= error;
-    this.#rejectPending?.(this.#failure);
+    this.#failure ??= { reason };
+    this.#rejectFailed(this.#failure.reason);
+    this.#rejectStep(this.#failure.reason);
   }
+}
+
+/**
+ * Refuses what is not one COPY … FROM STDIN: a COPY stream cannot take other answers, and would end
+ * the process instead of failing.
+ *
+ * @throws CopylineError `INTERNAL`
+ */
+export function assertCopyFromStdin(statement: string): void {
+  const unquoted = statement.replace(/"[^"]*"|'[^']*'/g, ' ').replace(/;\s*$/, '');
+  if (/^\s*copy\s[^;]*\sfrom\s+stdin\b[^;]*$/i.test(unquoted)) return;
+  throw new CopylineError('INTERNAL', 'copyIn takes one COPY … FROM STDIN and nothing else');
 }

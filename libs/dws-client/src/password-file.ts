@@ -2,6 +2,9 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 
+/** Where libpq looks for a server without a host; the password file calls both `localhost`. */
+const SOCKET_DIRECTORIES = ['/tmp', '/var/run/postgresql'];
+
 interface PasswordKey {
   readonly host: string;
   readonly port: number;
@@ -22,12 +25,15 @@ export function findInPasswordFile(
 ): string | undefined {
   const file = path ?? join(env['HOME'] ?? homedir(), '.pgpass');
   const text = readPrivateFile(file);
-  const wanted = [key.host, String(key.port), key.dbname, key.user];
+  const host = SOCKET_DIRECTORIES.includes(key.host) ? 'localhost' : key.host;
+  const wanted = [host, String(key.port), key.dbname, key.user];
   for (const line of text?.split(/\r?\n/) ?? []) {
     if (line.startsWith('#')) continue;
     const fields = splitLine(line);
     if (fields.length < 5) continue;
-    if (wanted.every((value, i) => fields[i] === '*' || fields[i] === value)) return fields[4];
+    if (wanted.every((value, i) => fields[i] === '*' || fields[i] === value)) {
+      return fields[4] === '' ? undefined : fields[4];
+    }
   }
   return undefined;
 }
@@ -44,11 +50,16 @@ function readPrivateFile(file: string): string | undefined {
 
 /** Splits at colons; `\:` and `\\` stand for the characters themselves. */
 function splitLine(line: string): string[] {
-  const fields = [''];
+  const fields: string[] = [];
+  let field = '';
   for (let i = 0; i < line.length; i += 1) {
     const c = line.charAt(i);
-    if (c === ':') fields.push('');
-    else fields[fields.length - 1] += c === '\\' ? line.charAt((i += 1)) : c;
+    if (c === ':') {
+      fields.push(field);
+      field = '';
+    } else {
+      field += c === '\\' ? line.charAt((i += 1)) : c;
+    }
   }
-  return fields;
+  return [...fields, field];
 }

@@ -17,7 +17,7 @@ type Transport = ReturnType<typeof tlsAttempts>[number];
 export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   /** Most connections at a time. Default: 10. */
   readonly max?: number;
-  /** Milliseconds to wait for a free connection. Default: 10,000. */
+  /** Milliseconds to wait for a connection, free or new. Default: 10,000. */
   readonly acquireTimeoutMs?: number;
   /** Milliseconds after which an idle connection is closed. Default: 60,000. */
   readonly idleTimeoutMs?: number;
@@ -33,6 +33,7 @@ export class Pool implements AsyncDisposable {
   /** Transports not tried yet, the current one first; see `tlsAttempts`. */
   readonly #transports: Transport[];
   #pool: pg.Pool;
+  #closing: Promise<void> | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -50,7 +51,8 @@ export class Pool implements AsyncDisposable {
   /**
    * Takes a connection; give it back with `close()` or `await using`.
    *
-   * @throws CopylineError `POOL_TIMEOUT`, or as `connect` does.
+   * @throws CopylineError `POOL_TIMEOUT`, `CONNECTION_UNUSABLE` once the pool is closed, or as
+   *   `connect` does.
    */
   async connect(): Promise<Connection> {
     const client = await this.#acquire();
@@ -79,9 +81,9 @@ export class Pool implements AsyncDisposable {
     return this.withConnection((connection) => connection.query<Row>(text, parameters));
   }
 
-  /** Waits for the connections in use to come back, then closes all. */
-  async close(): Promise<void> {
-    if (!this.#pool.ended) await this.#pool.end();
+  /** Waits for the connections in use to come back, then closes all. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#pool.end());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -89,20 +91,15 @@ export class Pool implements AsyncDisposable {
   }
 
   async #acquire(): Promise<pg.PoolClient> {
+    if (this.#closing !== undefined) {
+      throw new CopylineError('CONNECTION_UNUSABLE', 'The pool is closed');
+    }
     const target = describeTarget(this.#parameters);
     const pool = this.#pool;
     try {
       return await pool.connect();
     } catch (error) {
-      if (isMissingTls(error) && this.#transports.length > 1) {
-        // Several may fail at once; the first one moves all of them to the next transport.
-        if (pool === this.#pool) {
-          this.#transports.shift();
-          this.#pool = this.#open();
-          await pool.end();
-        }
-        return await this.#acquire();
-      }
+      if (isMissingTls(error) && this.#fallBackFrom(pool)) return await this.#acquire();
       if (error instanceof Error && error.message.startsWith('timeout exceeded')) {
         const waited = `${String(this.#acquireTimeoutMs)} ms`;
         throw new CopylineError(
@@ -115,15 +112,40 @@ export class Pool implements AsyncDisposable {
     }
   }
 
+  /**
+   * Several may find out at once that TLS is missing; the first one moves all to the next transport.
+   * The pool that failed has no connection, so nothing is left to close; those who wait in it meet
+   * the same error in turn and follow. (Ended, it would let them wait in vain.)
+   *
+   * @returns whether there is another pool to try
+   */
+  #fallBackFrom(failed: pg.Pool): boolean {
+    if (failed !== this.#pool) return true;
+    if (this.#transports.length === 1) return false;
+    this.#transports.shift();
+    this.#pool = this.#open();
+    return true;
+  }
+
   #open(): pg.Pool {
+    const config = clientConfig(this.#parameters, this.#options, this.#transports[0]);
+    // pg-pool would give its own timeout, that of waiting, to every new connection.
+    class PooledClient extends pg.Client {
+      constructor() {
+        super(config);
+      }
+    }
     const pool = new pg.Pool({
-      ...clientConfig(this.#parameters, this.#options, this.#transports[0]),
+      ...config,
+      Client: PooledClient,
       max: this.#options.max ?? 10,
       idleTimeoutMillis: this.#options.idleTimeoutMs ?? 60_000,
       connectionTimeoutMillis: this.#acquireTimeoutMs,
     });
     // An idle connection that the server ends is simply dropped by the pool.
     pool.on('error', () => undefined);
+    // Between the pool's own listener and that of a `Connection` there is a moment without one.
+    pool.on('connect', (client) => client.on('error', () => undefined));
     return pool;
   }
 

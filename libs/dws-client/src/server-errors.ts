@@ -10,6 +10,7 @@ const CODE_OF_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '22': 'VALUE_REFUSED',
   '23': 'CONSTRAINT_VIOLATED',
   '25P03': 'CONNECTION_LOST', // idle_in_transaction_session_timeout
+  '25P04': 'CONNECTION_LOST', // transaction_timeout
   '28': 'AUTH_FAILED',
   '3D': 'DATABASE_NOT_FOUND',
   '40': 'SQL_TRANSIENT',
@@ -40,6 +41,17 @@ export function sqlstateOf(error: unknown): string | undefined {
   if (error instanceof pg.DatabaseError) return error.code;
   if (error instanceof CopylineError) return error.sqlstate;
   return undefined;
+}
+
+/**
+ * Whether an answer of the server proves that the statement had no effect. 40003 and 08007 say that
+ * the server itself does not know, and class 08 is a pooler's word for a server that it lost. A
+ * backend that is terminated while it waits for a synchronous standby answers 57P01 although it has
+ * committed: an answer that ends the session proves nothing.
+ */
+export function provesNoEffect(error: unknown): boolean {
+  const sqlstate = sqlstateOf(error);
+  return sqlstate !== undefined && !/^(40003|08|57P)/.test(sqlstate);
 }
 
 /** What a server error says beside its message; the values of rows may be in it. */
@@ -77,6 +89,10 @@ export function fromServerError(error: unknown): CopylineError {
     const hint = error.hint === undefined ? '' : ` (${error.hint})`;
     return new CopylineError(code, shorten(`${error.message}${hint}`), { cause: error, sqlstate });
   }
+  if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
+    // A parameter that cannot be sent or a value that cannot be read: the line is fine.
+    return new CopylineError('INTERNAL', shorten(error.message), { cause: error });
+  }
   return new CopylineError('CONNECTION_LOST', `The connection ended: ${reasonOf(error)}`, {
     cause: error,
   });
@@ -91,8 +107,8 @@ export function fromConnectError(error: unknown, target: string): CopylineError 
       ...(known.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
     });
   }
-  const reason = reasonOf(error);
-  if (/client password must be a string|empty password/i.test(reason)) {
+  const reason = shorten(reasonOf(error));
+  if (/client password must be a (non-empty )?string/.test(reason)) {
     return new CopylineError('AUTH_FAILED', `${target}: the server asks for a password`, {
       cause: error,
     });
@@ -108,12 +124,15 @@ function reasonOf(error: unknown): string {
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   if (!(first instanceof Error)) return String(first);
   const errno = 'code' in first && typeof first.code === 'string' ? first.code : '';
-  if (first.message === 'timeout expired') return 'no answer in time';
+  if (/^timeout expired$|due to connection timeout$/.test(first.message))
+    return 'no answer in time';
   return CONNECTION_ERRNOS.has(errno) && !first.message.includes(errno)
     ? `${errno} ${first.message}`
     : first.message;
 }
 
 function shorten(text: string): string {
-  return text.length <= MESSAGE_LIMIT ? text : `${text.slice(0, MESSAGE_LIMIT)}…`;
+  if (text.length <= MESSAGE_LIMIT) return text;
+  // Never half of a surrogate pair.
+  return `${text.slice(0, MESSAGE_LIMIT).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }

@@ -1,11 +1,11 @@
 import { CopylineError } from '@copyline/contracts';
 
-import { fromServerError, sqlstateOf } from './server-errors.ts';
+import { fromServerError, provesNoEffect } from './server-errors.ts';
 
 /** What a transaction needs of its connection. */
 interface Session {
   readonly isUsable: boolean;
-  readonly transactionStatus: string;
+  readonly transactionStatus: 'idle' | 'in-transaction' | 'in-error' | 'unknown';
   query(text: string): Promise<{ readonly command: string }>;
   destroy(reason: CopylineError): void;
 }
@@ -25,15 +25,20 @@ export async function runTransaction<T>(
   work: () => Promise<T>,
   options: TransactionOptions,
 ): Promise<T> {
+  if (connection.isUsable && connection.transactionStatus !== 'idle') {
+    // A BEGIN inside a transaction is only a warning, and its COMMIT would commit the outer one.
+    throw new CopylineError('INTERNAL', 'The connection is busy with a transaction or a statement');
+  }
   await connection.query(beginStatement(options));
   let result: T;
   try {
     result = await work();
+    assertCanCommit(connection);
+    options.onCommit?.();
   } catch (error) {
     await rollBack(connection);
-    throw error instanceof CopylineError ? error.with({ commitState: 'rolled_back' }) : error;
+    throw asRolledBack(error);
   }
-  options.onCommit?.();
   await commit(connection);
   return result;
 }
@@ -44,6 +49,26 @@ function beginStatement({ isolation, access }: TransactionOptions): string {
     ...(access === undefined ? [] : [access.toUpperCase()]),
   ];
   return ['BEGIN', modes.join(' ')].join(' ').trim();
+}
+
+/** Says what can be known before COMMIT is sent; nothing is in doubt then. */
+function assertCanCommit(connection: Session): void {
+  if (!connection.isUsable) {
+    throw new CopylineError('CONNECTION_LOST', 'The connection ended before COMMIT was sent');
+  }
+  if (connection.transactionStatus === 'idle') {
+    // COMMIT would be answered with COMMIT, and a warning that nobody sees.
+    throw new CopylineError('INTERNAL', 'A statement has ended the transaction before its COMMIT', {
+      commitState: 'unknown',
+    });
+  }
+}
+
+/** What is known of another transaction, on another connection, stays. */
+function asRolledBack(error: unknown): unknown {
+  return error instanceof CopylineError && error.commitState === 'none'
+    ? error.with({ commitState: 'rolled_back' })
+    : error;
 }
 
 /** The error that caused the rollback is the one to report; a failing ROLLBACK destroys. */
@@ -61,7 +86,13 @@ async function commit(connection: Session): Promise<void> {
   try {
     ({ command } = await connection.query('COMMIT'));
   } catch (error) {
-    if (isDefiniteRefusal(error, connection)) {
+    if (wasNotSent(error)) {
+      await rollBack(connection);
+      throw asRolledBack(error);
+    }
+    // The server's refusal, and the session alive after it: that is proof.
+    if (provesNoEffect(error) && connection.transactionStatus !== 'unknown') {
+      if (connection.transactionStatus !== 'idle') await rollBack(connection);
       throw fromServerError(error).with({ commitState: 'rolled_back' });
     }
     const unknown = new CopylineError(
@@ -79,12 +110,10 @@ async function commit(connection: Session): Promise<void> {
   }
 }
 
-/** Whether the server said, by answering, that the transaction is over and undone. */
-function isDefiniteRefusal(error: unknown, connection: Session): boolean {
-  const sqlstate = sqlstateOf(error);
-  // 40003 and 08007 say that the server itself does not know the outcome.
-  if (sqlstate === undefined || sqlstate === '40003' || sqlstate === '08007') return false;
-  // A backend that is terminated while it waits for a synchronous standby answers 57P01 although
-  // it has committed: an answer that ends the session proves nothing.
-  return !sqlstate.startsWith('57P');
+/** Whether the connection itself refused the statement: it was closed, or a COPY was running. */
+function wasNotSent(error: unknown): boolean {
+  return (
+    error instanceof CopylineError &&
+    (error.code === 'CONNECTION_UNUSABLE' || error.code === 'INTERNAL')
+  );
 }

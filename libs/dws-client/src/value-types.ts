@@ -3,7 +3,8 @@ import pg from 'pg';
 /**
  * How values of the server become JavaScript values. The rule: nothing is lost. int8 is a bigint;
  * numeric, dates and times stay the text that the server sent (a JavaScript Date would drop the
- * microseconds and the missing zone). Reasons: docs/decisions/0003-driver.md.
+ * microseconds and the missing zone). The exception is json, which is parsed as everybody expects:
+ * who needs its numbers beyond 2^53 casts it to text.
  */
 const asText = (text: string): string => text;
 const asBigInt = (text: string): bigint => BigInt(text);
@@ -18,14 +19,24 @@ const OID = {
   timestampArray: 1115,
   dateArray: 1182,
   timestamptz: 1184,
+  timeArray: 1183,
   timestamptzArray: 1185,
   interval: 1186,
+  intervalArray: 1187,
   numericArray: 1231,
 } as const;
 
-const textArray: (text: string) => (string | null)[] = pg.types.getTypeParser(
-  OID.textArray as number,
-);
+/** An array as the server has it: of any number of dimensions. */
+type Nested<T> = readonly (T | null | Nested<T>)[];
+
+const textArray = pg.types.getTypeParser(OID.textArray as number) as (
+  text: string,
+) => Nested<string>;
+
+const bigIntArray = (items: Nested<string>): Nested<bigint> =>
+  items.map((item) =>
+    typeof item === 'string' ? BigInt(item) : item === null ? null : bigIntArray(item),
+  );
 
 const READERS: ReadonlyMap<number, (text: string) => unknown> = new Map<
   number,
@@ -37,10 +48,12 @@ const READERS: ReadonlyMap<number, (text: string) => unknown> = new Map<
   [OID.timestamp, asText],
   [OID.timestamptz, asText],
   [OID.interval, asText],
-  [OID.int8Array, (text) => textArray(text).map((item) => (item === null ? null : BigInt(item)))],
+  [OID.int8Array, (text) => bigIntArray(textArray(text))],
   [OID.dateArray, textArray],
   [OID.timestampArray, textArray],
   [OID.timestamptzArray, textArray],
+  [OID.timeArray, textArray],
+  [OID.intervalArray, textArray],
   [OID.numericArray, textArray],
 ]);
 
@@ -48,5 +61,5 @@ const READERS: ReadonlyMap<number, (text: string) => unknown> = new Map<
 export const valueTypes: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     (format === 'binary' ? undefined : READERS.get(oid)) ??
-    pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+    (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
 };

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect as connectSocket, type Socket } from 'node:net';
-import { connect as connectTls, TLSSocket, type ConnectionOptions } from 'node:tls';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 
 /** Source: PostgreSQL documentation, "Message Formats": CancelRequest and SSLRequest. */
 const CANCEL_REQUEST_CODE = 80877102;
@@ -18,22 +18,25 @@ export interface CancelTarget {
 /**
  * Asks the server to cancel what a session is doing, over a connection of its own. Resolves when
  * the server has closed that connection, which is when it has acted on the request; there is no
- * other answer.
+ * other answer. When it rejects, the request may still be on its way and hit a later statement.
  */
 export async function sendCancelRequest(target: CancelTarget, timeoutMs: number): Promise<void> {
   const signal = AbortSignal.timeout(timeoutMs);
   let socket: Socket = target.host.startsWith('/')
     ? connectSocket(`${target.host}/.s.PGSQL.${String(target.port)}`)
     : connectSocket(target.port, target.host);
+  socket.on('error', () => undefined);
   try {
     await once(socket, 'connect', { signal });
-    if (target.tls !== undefined) socket = await encrypt(socket, target.tls, signal);
+    if (target.tls !== undefined) {
+      socket = await encrypt(socket, { host: target.host, ...target.tls }, signal);
+      socket.on('error', () => undefined);
+    }
     const closed = once(socket, 'close', { signal });
     socket.resume();
     socket.write(cancelMessage(target));
     await closed;
   } finally {
-    socket.on('error', () => undefined);
     socket.destroy();
   }
 }

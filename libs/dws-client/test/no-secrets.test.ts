@@ -1,0 +1,95 @@
+import { startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { inspect } from 'node:util';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+import { parseConninfo, Pool, connect } from '../src/index.ts';
+import { backendOf, connected, conninfoOf, terminate } from './support/connected.ts';
+
+const CANARY = 'canary-5d1e-of-a-password';
+
+describe.each(testServers())('a password on its way to $name', (server) => {
+  const db = useTestDatabase(server);
+
+  /** A role of its own, whose password is the canary. */
+  async function target(change: (url: URL) => void = () => undefined): Promise<string> {
+    const role = `canary_${db.schema}`.slice(0, 63);
+    await db.sql(`create role ${role} login password '${CANARY}'`);
+    onTestFinished(() => db.sql(`drop role ${role}`).then(() => undefined));
+    const url = new URL(conninfoOf(db));
+    url.username = role;
+    url.password = CANARY;
+    change(url);
+    return url.href;
+  }
+
+  function expectNoCanary(value: unknown): void {
+    const deep = inspect(value, { depth: Infinity, showHidden: true, maxStringLength: Infinity });
+    expect(deep).not.toContain(CANARY);
+    expect(String(value)).not.toContain(CANARY);
+    if (value instanceof Error) expect(value.stack).not.toContain(CANARY);
+    expect(JSON.stringify([value])).not.toContain(CANARY);
+  }
+
+  it('is not seen in connections, pools and parameters', async () => {
+    const text = await target();
+    expectNoCanary(parseConninfo(text));
+    const connection = await connected(text);
+    await connection.query('select 1');
+    expectNoCanary(connection);
+    await using pool = new Pool({ target: text });
+    await pool.query('select 1');
+    expectNoCanary(pool);
+  });
+
+  it('is not seen in the activity of the server', async () => {
+    const connection = await connected(await target());
+    await connection.query('select 1');
+    const activity = await db.sql('select * from pg_stat_activity where pid = $1', [
+      await backendOf(connection),
+    ]);
+    expect(activity).toHaveLength(1);
+    expectNoCanary(activity);
+  });
+
+  it('is not seen in what goes wrong', async () => {
+    const proxy = await startFaultProxy(server);
+    proxy.refuse();
+    const text = await target();
+    const to = (change: (url: URL) => void): string => {
+      const url = new URL(text);
+      change(url);
+      return url.href;
+    };
+    const attempts = [
+      to((url) => (url.password = `${CANARY}x`)),
+      to((url) => (url.pathname = '/no_such_database')),
+      to((url) => (url.port = String(proxy.port))),
+      to((url) => url.searchParams.set('sslmode', 'require')),
+      to((url) => url.searchParams.set('options', '-c no_such_setting=1')),
+      to((url) => url.searchParams.set('options', 'nonsense')),
+    ];
+    for (const each of attempts) {
+      await expect(connect({ target: each }).catch(rethrow)).rejects.toThrow();
+      await using pool = new Pool({ target: each });
+      await expect(pool.connect().catch(rethrow)).rejects.toThrow();
+    }
+
+    function rethrow(error: unknown): never {
+      expectNoCanary(error);
+      throw error;
+    }
+  });
+
+  it('is not seen when the connection is lost', async () => {
+    const connection = await connected(await target());
+    const sleeping = connection.query('select pg_sleep(60)').catch((error: unknown) => error);
+    const [session] = await db.sql<{ pid: number }>(
+      `select pid from pg_stat_activity where usename like 'canary%' and datname = $1`,
+      [db.database],
+    );
+    await terminate(db, session?.pid ?? 0);
+    expectNoCanary(await sleeping);
+    expectNoCanary(await connection.query('select 1').catch((error: unknown) => error));
+    expectNoCanary(connection);
+  });
+});

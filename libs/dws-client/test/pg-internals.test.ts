@@ -1,0 +1,99 @@
+import { testServers, useTestDatabase } from '@copyline/testkit';
+import type { EventEmitter } from 'node:events';
+import { Socket } from 'node:net';
+import { Writable } from 'node:stream';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { describe, expect, it, onTestFinished } from 'vitest';
+
+/** What whoever upgrades node-postgres or pg-copy-streams reads when one of these fails. */
+const ADVICE =
+  'pg or pg-copy-streams has changed a private member that the driver reads. Find its successor in ' +
+  'node_modules/pg/lib (client.js, connection.js) or node_modules/pg-copy-streams/copy-from.js, ' +
+  'change src/wire/pg-internals.ts or src/copy-in.ts, and this test.';
+
+interface Internals {
+  readonly connection: EventEmitter & { readonly stream: Socket };
+  readonly processID: unknown;
+  readonly secretKey: unknown;
+  readonly readyForQuery: unknown;
+}
+
+describe.each(testServers())('the private members of node-postgres on $name', (server) => {
+  const db = useTestDatabase(server);
+
+  async function open(): Promise<pg.Client & Internals> {
+    const client = new pg.Client({ connectionString: db.url(), application_name: 'contract' });
+    client.on('error', () => undefined);
+    await client.connect();
+    onTestFinished(() => client.end());
+    return client as unknown as pg.Client & Internals;
+  }
+
+  it('connection.stream is the socket, before and after connecting', async () => {
+    const fresh = new pg.Client() as unknown as Internals;
+    expect(fresh.connection.stream, ADVICE).toBeInstanceOf(Socket);
+    const client = await open();
+    expect(client.connection.stream, ADVICE).toBeInstanceOf(Socket);
+    expect(client.connection.stream.remotePort, ADVICE).toBe(server.port);
+    client.connection.stream.destroy();
+    await expect(client.query('select 1'), ADVICE).rejects.toThrow();
+  });
+
+  it('processID and secretKey are what a CancelRequest needs', async () => {
+    const fresh = new pg.Client() as unknown as Internals;
+    expect([fresh.processID, fresh.secretKey], ADVICE).toEqual([null, null]);
+    const client = await open();
+    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+    expect(client.processID, ADVICE).toBe(rows[0]?.pid);
+    expect(client.secretKey, ADVICE).toEqual(expect.any(Number));
+  });
+
+  it('readyForQuery is false from a statement to its end, and the event tells the end', async () => {
+    const client = await open();
+    expect(client.readyForQuery, ADVICE).toBe(true);
+    let isReady = false;
+    client.connection.once('readyForQuery', () => (isReady = true));
+    const running = client.query('select 1');
+    expect(client.readyForQuery, ADVICE).toBe(false);
+    await running;
+    expect([isReady, client.readyForQuery], ADVICE).toEqual([true, true]);
+  });
+
+  it('connection tells its end, after the client has told its error', async () => {
+    const client = await open();
+    const told: string[] = [];
+    client.once('error', () => told.push('error'));
+    const ended = new Promise<void>((resolve) =>
+      client.connection.once('end', () => {
+        told.push('end');
+        resolve();
+      }),
+    );
+    await db.sql('select pg_terminate_backend($1)', [client.processID]);
+    await ended;
+    expect(told, ADVICE).toEqual(['error', 'end']);
+    expect(client.connection.stream.closed, ADVICE).toBe(true);
+  });
+
+  it('a COPY stream counts, fails by an event without being destroyed, and takes CopyFail', async () => {
+    const client = await open();
+    await client.query('create temporary table orders (rid int)');
+    const good = client.query(copyFrom('copy orders from stdin'));
+    expect(good, ADVICE).toBeInstanceOf(Writable);
+    await new Promise<void>((resolve) => good.end('1\n2\n', () => resolve()));
+    expect(good.rowCount, ADVICE).toBe(2);
+
+    const bad = client.query(copyFrom('copy orders from stdin'));
+    const refused = new Promise<Error>((resolve) => bad.once('error', resolve));
+    bad.end('x\n');
+    expect(await refused, ADVICE).toMatchObject({ code: '22P02' });
+    expect(bad.destroyed, ADVICE).toBe(false);
+
+    const given = client.query(copyFrom('copy orders from stdin'));
+    const failed = new Promise<Error>((resolve) => given.once('error', resolve));
+    given.destroy(new Error('enough'));
+    expect(await failed, ADVICE).toMatchObject({ code: '57014' });
+    expect((await client.query('select rid from orders')).rowCount, ADVICE).toBe(2);
+  });
+});
