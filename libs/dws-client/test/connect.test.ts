@@ -95,7 +95,7 @@ describe.each(testServers())('connecting to $name', (server) => {
         code: 'CONNECT_FAILED',
         message: expect.stringContaining('no answer in time') as string,
       });
-      expect(performance.now() - start).toBeLessThan(2_000);
+      expect(performance.now() - start).toBeLessThan(8_000);
     }
   });
 

@@ -11,13 +11,13 @@ const APPLICATION_NAME = 'testkit';
  * would make a `Date` without microseconds and an object of an interval). Booleans, small
  * integers, floats, json and arrays are what plain pg makes of them.
  */
-const types: pg.CustomTypesConfig = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') => {
-    if (oid === pg.types.builtins.INT8) return (text: string) => BigInt(text);
-    if (AS_SERVER_TEXT.has(oid)) return (text: string) => text;
-    return pg.types.getTypeParser(oid, format as 'text');
+const types = {
+  getTypeParser: (oid: number): ((text: string) => unknown) => {
+    if (oid === pg.types.builtins.INT8) return (text) => BigInt(text);
+    if (AS_SERVER_TEXT.has(oid)) return (text) => text;
+    return pg.types.getTypeParser(oid) as (text: string) => unknown;
   },
-} as pg.CustomTypesConfig;
+};
 
 const AS_SERVER_TEXT = new Set<number>([
   pg.types.builtins.DATE,

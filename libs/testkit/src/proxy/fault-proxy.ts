@@ -114,22 +114,22 @@ export class FaultProxy implements AsyncDisposable {
 
   /** RST to both sides instead of forwarding the statement: the request is lost. */
   dropQuery(match: SqlMatch): FaultHandle {
-    return this.#board.onQuery.arm({ kind: 'drop' }, `dropQuery(${match})`, match);
+    return this.#board.onQuery.arm({ kind: 'drop' }, `dropQuery(${String(match)})`, match);
   }
 
   /** The server does it and says so, but RST reaches the client instead: the reply is lost. */
   dropReply(match: SqlMatch): FaultHandle {
-    return this.#board.onReply.arm({ kind: 'drop' }, `dropReply(${match})`, match);
+    return this.#board.onReply.arm({ kind: 'drop' }, `dropReply(${String(match)})`, match);
   }
 
   /** Holds the statement until `release()`; the server does not know of it. */
   parkQuery(match: SqlMatch): FaultHandle {
-    return this.#board.onQuery.arm({ kind: 'park' }, `parkQuery(${match})`, match);
+    return this.#board.onQuery.arm({ kind: 'park' }, `parkQuery(${String(match)})`, match);
   }
 
   /** Holds the answer until `release()`: it is done, but the client has not been told. */
   parkReply(match: SqlMatch): FaultHandle {
-    return this.#board.onReply.arm({ kind: 'park' }, `parkReply(${match})`, match);
+    return this.#board.onReply.arm({ kind: 'park' }, `parkReply(${String(match)})`, match);
   }
 
   /** Holds a CancelRequest until `release()`: it then comes too late. */
@@ -142,7 +142,11 @@ export class FaultProxy implements AsyncDisposable {
    * open transaction really is aborted; FATAL and PANIC also end the connection.
    */
   injectError(match: SqlMatch, error: InjectedError): FaultHandle {
-    return this.#board.onQuery.arm({ kind: 'inject', error }, `injectError(${match})`, match);
+    return this.#board.onQuery.arm(
+      { kind: 'inject', error },
+      `injectError(${String(match)})`,
+      match,
+    );
   }
 
   /**
@@ -150,12 +154,20 @@ export class FaultProxy implements AsyncDisposable {
    * statement prepared earlier under a name is not sent again, so it cannot be rewritten.
    */
   rewriteQuery(match: SqlMatch, sql: string): FaultHandle {
-    return this.#board.onQuery.arm({ kind: 'rewrite', sql }, `rewriteQuery(${match})`, match);
+    return this.#board.onQuery.arm(
+      { kind: 'rewrite', sql },
+      `rewriteQuery(${String(match)})`,
+      match,
+    );
   }
 
   /** The statement is done, but its command tag reads differently: a lying server. */
   rewriteReply(match: SqlMatch, commandTag: string): FaultHandle {
-    return this.#board.onReply.arm({ kind: 'retag', commandTag }, `rewriteReply(${match})`, match);
+    return this.#board.onReply.arm(
+      { kind: 'retag', commandTag },
+      `rewriteReply(${String(match)})`,
+      match,
+    );
   }
 
   /** Resets what is open, held statements included, and closes the port. */
