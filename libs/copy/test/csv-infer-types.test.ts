@@ -2,7 +2,7 @@ import { testServers } from '@copyline/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { typeOf } from '../src/csv/infer-types.ts';
+import { typeOf } from '../src/csv/column-types.ts';
 import { RUNS } from './csv-arbitrary.ts';
 import { useLoading } from './csv-loading.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { typeOf, widen, type ColumnType } from './infer-types.ts';
+import { typeOf, widen, type ColumnType } from './column-types.ts';
 
 /** Spellings by the type that gives them back; what no type gives back is text. */
 const SPELLINGS: Record<ColumnType, readonly string[]> = {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
-import { typeOf, widen, type ColumnType } from './infer-types.ts';
+import { typeOf, widen, type ColumnType } from './column-types.ts';
 import { surelyIs } from './sure-types.ts';
 
 const TYPES: readonly ColumnType[] = ['bigint', 'numeric', 'date', 'timestamp', 'uuid', 'text'];

@@ -1,4 +1,4 @@
-import type { ColumnType } from './infer-types.ts';
+import type { ColumnType } from './column-types.ts';
 
 const MINUS = 0x2d;
 const DOT = 0x2e;

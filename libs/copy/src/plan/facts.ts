@@ -2,7 +2,7 @@ import type { Connection } from '@copyline/dws-client';
 import { CopylineError } from '@copyline/contracts';
 import { quoteIdentifier } from '@copyline/dws-client';
 
-import type { ColumnType } from '../csv/infer-types.ts';
+import type { ColumnType } from '../csv/column-types.ts';
 import type { LedgerFacts } from '../ledger/ledger.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { SourceHead } from '../source/source-head.ts';
