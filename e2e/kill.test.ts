@@ -152,6 +152,7 @@ describe.each(testServers())('a loader that is killed, on $name', (server) => {
       code: 1,
       report: { error: { code: 'CONNECTION_LOST', retry: 'retry', commitState: 'rolled_back' } },
     });
+    expect(await ledgerStates(db)).toEqual(['failed']);
     await notLoaded(db, 't');
     expect((await outcomeOf(productLoader(small.path, db.url()))).code).toBe(0);
     await loadedExactlyOnce(db, 't', small.rows);

@@ -93,19 +93,35 @@ async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<L
     if (error instanceof ContentKnown) {
       return await finishAsDuplicate(execution, ledger, identity, plan, error.digest);
     }
-    if (error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN' && counts !== undefined) {
-      execution.recorder.enter('settle');
-      await settleCommit(execution, plan.schema, error);
-      execution.recorder.warn(
-        'COMMIT_SETTLED',
-        'The answer to COMMIT was lost; the ledger says that the load is committed',
-      );
-    } else {
+    const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
+    if (!isLost || counts === undefined) {
       await recordFailure(execution, plan, identity, error);
       throw error;
     }
+    await settle(execution, plan, identity, error);
   }
   return execution.recorder.loaded(counts);
+}
+
+/** @throws CopylineError when the lost COMMIT turns out not to have happened, or nobody can tell */
+async function settle(
+  execution: Execution,
+  plan: LedgerPlan,
+  identity: LoadIdentity,
+  lost: CopylineError,
+): Promise<void> {
+  execution.recorder.enter('settle');
+  try {
+    await settleCommit(execution, plan.schema, lost);
+  } catch (error) {
+    const isRolledBack = error instanceof CopylineError && error.commitState === 'rolled_back';
+    if (isRolledBack) await recordFailure(execution, plan, identity, error);
+    throw error;
+  }
+  execution.recorder.warn(
+    'COMMIT_SETTLED',
+    'The answer to COMMIT was lost; the ledger says that the load is committed',
+  );
 }
 
 async function runTransaction(
