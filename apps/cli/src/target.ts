@@ -8,7 +8,7 @@ import {
   type Connection,
   type ConnectionParameters,
 } from '@copyline/dws-client';
-import { openEmbedded, type EmbeddedDatabase } from '@copyline/embedded';
+import type { EmbeddedDatabase } from '@copyline/embedded';
 import { relative } from 'node:path';
 
 import type { CliConfig } from './config.ts';
@@ -85,17 +85,23 @@ class EmbeddedTarget implements Target {
   }
 
   async connect(signal?: AbortSignal): Promise<Connection> {
-    this.#database ??= openEmbedded({
-      home: this.#home,
-      onStatus: this.#onStatus,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    this.#database ??= this.#open(signal);
     const { host, port, user, password, database } = await this.#database;
     const conninfo = new URL(`postgresql://${host}:${String(port)}/${database}`);
     conninfo.username = user;
     conninfo.password = password;
     conninfo.searchParams.set('sslmode', 'disable');
     return connectTo(parseConninfo(conninfo.href, { env: {} }), signal);
+  }
+
+  async #open(signal: AbortSignal | undefined): Promise<EmbeddedDatabase> {
+    // Only who has no server of their own pays for loading it.
+    const { openEmbedded } = await import('@copyline/embedded');
+    return openEmbedded({
+      home: this.#home,
+      onStatus: this.#onStatus,
+      ...(signal === undefined ? {} : { signal }),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
