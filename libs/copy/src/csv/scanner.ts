@@ -74,9 +74,10 @@ export const FILE_START: ScanPosition = {
  * complete record of the window through `onRecord` and says how far it came. While `onRecord` runs,
  * the fields of `this` describe the record.
  *
- * Speed: one table look-up a byte, a sentinel behind the window instead of a bounds check, no call
- * per field. Measured at 500 to 900 MB/s on the machine that psql loads at 95 MB/s, so the server
- * stays the limit.
+ * Speed: one table look-up a byte (none for letters and digits), a sentinel behind the window
+ * instead of a bounds check, no call per field. That is 200 to 350 MB/s on the machine on which the
+ * server stores 20 to 26 MB/s (`node bench/scanner.mjs`, docs/benchmarks.md): the server is the
+ * limit, by far.
  */
 export class CsvScanner {
   /** Number of the record, from 1. */
