@@ -15,9 +15,6 @@
  */
 export type RetryClass = 'never' | 'retry' | 'busy' | 'resolve';
 
-/** What became of the transaction in which the error happened. */
-export type CommitState = 'none' | 'rolled_back' | 'committed' | 'unknown';
-
 interface ErrorDefinition {
   readonly retry: RetryClass;
   /** One sentence: what the code means. */
@@ -278,6 +275,99 @@ export const ERRORS = define({
     advice: 'List the loads with `copyline history`.',
   },
 
+  // — submitted loads —
+  REQUEST_INVALID: {
+    retry: 'never',
+    meaning: 'The request is not valid.',
+    advice: 'Correct the fields named; all faults are listed at once.',
+  },
+  REQUEST_TOO_LARGE: {
+    retry: 'never',
+    meaning: 'The body of the request is larger than any submission needs to be.',
+    advice: 'Send the description of the load; its data is read from the source.',
+  },
+  NOT_FOUND: {
+    retry: 'never',
+    meaning: 'There is nothing at this address.',
+    advice: 'See the description of the API at /api/v1/openapi.json.',
+  },
+  UNAUTHENTICATED: {
+    retry: 'never',
+    meaning: 'The request has no access token, or a wrong one.',
+    advice:
+      'Send `Authorization: Bearer <token>`; the first start has written the token to a file that only its owner can read.',
+  },
+  CONNECTION_UNKNOWN: {
+    retry: 'never',
+    meaning: 'The load names a connection that is not configured.',
+    advice: 'Name a connection of copyline.yaml; a conninfo is never accepted here.',
+  },
+  SOURCE_FORBIDDEN: {
+    retry: 'never',
+    meaning: 'The source is not below a configured root.',
+    advice: 'Write root:path with a root of copyline.yaml; links may not lead out of it.',
+  },
+  SOURCE_NOT_VISIBLE: {
+    retry: 'never',
+    meaning: 'The worker that ran the load cannot see the root of the source.',
+    advice: 'Mount the folder on every worker, or configure the root there.',
+  },
+  IDEMPOTENCY_CONFLICT: {
+    retry: 'never',
+    meaning: 'The Idempotency-Key was used before for another load.',
+    advice: 'Use a new key for a new load.',
+  },
+  JOB_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'There is no job of that id.',
+    advice: 'List the jobs with `copyline jobs`.',
+  },
+  JOB_FINISHED: {
+    retry: 'never',
+    meaning: 'The job has ended already and cannot be cancelled.',
+    advice: 'Look at its outcome with `copyline jobs <id>`.',
+  },
+  JOB_CANCELLED: {
+    retry: 'never',
+    meaning: 'The job was cancelled; nothing is loaded.',
+    advice: 'Submit it again if it was a mistake.',
+  },
+  SCHEDULE_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'There is no schedule of that name.',
+    advice: 'List the schedules with GET /api/v1/schedules.',
+  },
+  QUEUE_UNAVAILABLE: {
+    retry: 'retry',
+    meaning: 'The queue cannot be reached or does not accept jobs; nothing was submitted.',
+    advice: 'Try again; with an Idempotency-Key a repetition is never a second load.',
+  },
+  QUEUE_UNSAFE: {
+    retry: 'never',
+    meaning: 'The Redis server may throw jobs away when its memory is full.',
+    advice: 'Set `maxmemory-policy noeviction` on it.',
+  },
+  WORKER_LOST: {
+    retry: 'never',
+    meaning: 'The workers that ran the load died again and again, for example for lack of memory.',
+    advice: 'Look into the log of the worker; load the file by hand to see what happens.',
+  },
+  CONTROL_UNAVAILABLE: {
+    retry: 'retry',
+    meaning: 'The control database cannot be used.',
+    advice: 'Check that its server runs and that the role may create a schema there.',
+  },
+  CONTROL_NEWER: {
+    retry: 'never',
+    meaning: 'The control database was made by a newer Copyline.',
+    advice: 'Upgrade this Copyline.',
+  },
+  SERVICE_UNREACHABLE: {
+    retry: 'retry',
+    meaning: 'The scheduler does not answer.',
+    advice: 'Start it with `copyline up`, or set COPYLINE_SERVER to its address.',
+  },
+
   // — the embedded database —
   EMBEDDED_UNAVAILABLE: {
     retry: 'never',
@@ -304,80 +394,3 @@ export const ERRORS = define({
 });
 
 export type ErrorCode = keyof typeof ERRORS;
-
-/** Where an error is and what it is about. Every part may be unknown. */
-export interface ErrorPlace {
-  /** The source as the user named it. */
-  readonly source?: string;
-  /** Data record, from 1, the header not counted. */
-  readonly record?: number;
-  /** Physical line on which the record starts, from 1. */
-  readonly line?: number;
-  /** Name of the column, or its number from 1 where there is no name. */
-  readonly column?: string;
-  /** Offset of the offending byte in the decompressed source, from 0. */
-  readonly byteOffset?: number;
-  /** At most 80 characters of the value, control characters escaped. */
-  readonly excerpt?: string;
-  /** What would have been right. */
-  readonly expected?: string;
-}
-
-export interface CopylineErrorOptions extends ErrorPlace {
-  readonly cause?: unknown;
-  /** The server's SQLSTATE, where a server error is the reason. */
-  readonly sqlstate?: string;
-  /** Default `none`: no transaction of the load was open. */
-  readonly commitState?: CommitState;
-  /** More than the table's general advice, for this very case. */
-  readonly advice?: string;
-  /** Whether the place is known exactly. Default: whether a record is given. */
-  readonly located?: boolean;
-}
-
-/** An error with a code from {@link ERRORS}. The message never holds a secret. */
-export class CopylineError extends Error {
-  override readonly name = 'CopylineError';
-  readonly code: ErrorCode;
-  readonly sqlstate: string | undefined;
-  readonly commitState: CommitState;
-  readonly advice: string;
-  readonly place: ErrorPlace;
-  readonly located: boolean;
-
-  constructor(code: ErrorCode, message: string, options: CopylineErrorOptions = {}) {
-    const { cause, sqlstate, commitState = 'none', advice, located, ...place } = options;
-    super(message, cause === undefined ? undefined : { cause });
-    this.code = code;
-    this.sqlstate = sqlstate;
-    this.commitState = commitState;
-    this.advice = advice ?? ERRORS[code].advice;
-    this.place = place;
-    this.located = located ?? place.record !== undefined;
-  }
-
-  get retry(): RetryClass {
-    return ERRORS[this.code].retry;
-  }
-
-  /** The same error with more known about it. */
-  with(more: CopylineErrorOptions): CopylineError {
-    const copy = new CopylineError(this.code, this.message, {
-      cause: this.cause,
-      commitState: this.commitState,
-      advice: this.advice,
-      ...(this.sqlstate === undefined ? {} : { sqlstate: this.sqlstate }),
-      ...this.place,
-      ...more,
-    });
-    if (this.stack !== undefined) copy.stack = this.stack;
-    return copy;
-  }
-}
-
-/** The error as a {@link CopylineError}: itself, or wrapped as `INTERNAL` with the cause kept. */
-export function asCopylineError(error: unknown): CopylineError {
-  if (error instanceof CopylineError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new CopylineError('INTERNAL', message, { cause: error });
-}

@@ -1,12 +1,8 @@
 // Errors
-export { asCopylineError, CopylineError, ERRORS } from './errors.ts';
-export type {
-  CommitState,
-  CopylineErrorOptions,
-  ErrorCode,
-  ErrorPlace,
-  RetryClass,
-} from './errors.ts';
+export { ERRORS } from './errors.ts';
+export type { ErrorCode, RetryClass } from './errors.ts';
+export { asCopylineError, CopylineError } from './copyline-error.ts';
+export type { CommitState, CopylineErrorOptions, ErrorPlace } from './copyline-error.ts';
 
 // What a load is
 export { csvDialectSchema, loadSpecSchema } from './load-spec.ts';
@@ -15,3 +11,29 @@ export type { CsvDialect, LoadSpec, LoadSpecInput } from './load-spec.ts';
 // What became of it
 export { loadReportSchema, refusedReport, reportError, reportErrorSchema } from './load-report.ts';
 export type { LoadReport, ReportError, Warning } from './load-report.ts';
+
+// A load that is submitted, and the job it becomes
+export {
+  EMBEDDED_CONNECTION,
+  loadRequestSchema,
+  nameSchema,
+  parseSourceName,
+  sourceNameSchema,
+} from './load-request.ts';
+export type { LoadRequest, LoadRequestInput } from './load-request.ts';
+export {
+  FINAL_STATES,
+  isFinal,
+  JOB_STATES,
+  jobListSchema,
+  jobProgressSchema,
+  jobSchema,
+  jobStateSchema,
+} from './job.ts';
+export type { Job, JobList, JobProgress, JobState } from './job.ts';
+export { occurrenceSchema, scheduleSchema, scheduleSpecSchema } from './schedule.ts';
+export type { Occurrence, Schedule, ScheduleSpec, ScheduleSpecInput } from './schedule.ts';
+
+// The service around it
+export { problemSchema, serviceStatusSchema } from './service.ts';
+export type { Problem, ServiceStatus } from './service.ts';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { asCopylineError, ERRORS, type CopylineError, type ErrorCode } from './errors.ts';
+import { asCopylineError, type CopylineError } from './copyline-error.ts';
+import { ERRORS, type ErrorCode } from './errors.ts';
 
 const count = z.int().nonnegative();
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];

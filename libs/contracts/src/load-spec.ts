@@ -25,7 +25,13 @@ export type CsvDialect = z.infer<typeof csvDialectSchema>;
 /** What a load is: everything that a user decides about it. */
 export const loadSpecSchema = z.strictObject({
   /** A local file. */
-  source: z.strictObject({ path: z.string().min(1) }),
+  source: z.strictObject({
+    path: z.string().min(1),
+    /** What reports and errors call it. Default: the path. */
+    name: z.string().min(1).optional(),
+    /** A folder that the file must really lie in, links followed. */
+    within: z.string().min(1).optional(),
+  }),
   /** `table` or `schema.table`, with SQL's rules: unquoted names fold to lower case. */
   into: z.string().min(1),
   format: z.literal('csv').default('csv'),

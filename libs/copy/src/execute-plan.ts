@@ -22,6 +22,7 @@ export interface Execution {
   readonly slot: string;
   /** Host and process, for the ledger. */
   readonly client: string;
+  readonly owner: string | undefined;
   readonly file: LocalFile;
   readonly connection: Connection;
   readonly recorder: LoadRecorder;
@@ -324,6 +325,7 @@ function identityOf(execution: Execution, plan: LedgerPlan): LoadIdentity {
     version,
     fingerprint: plan.fingerprint,
     client: execution.client,
+    owner: execution.owner,
   };
 }
 

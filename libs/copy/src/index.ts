@@ -8,7 +8,7 @@ export type { LoadPhase, LoadProgress } from './load-progress.ts';
 export type { BusyPolicy } from './wait-for-claim.ts';
 
 // The ledger
-export { findRuns, readHistory } from './ledger/history.ts';
+export { findCommitted, findRuns, readHistory } from './ledger/history.ts';
 export type { HistoryEntry } from './ledger/history.ts';
 export { ledgerScript } from './ledger/migrations.ts';
 export { ledgerExists, openLedger } from './ledger/open-ledger.ts';

@@ -60,8 +60,12 @@ export class LoadRecorder {
     onProgress: ((progress: LoadProgress) => void) | undefined,
   ) {
     // The input may be anything as long as it has not been checked.
-    const { source, into } = input as { source?: { path?: unknown }; into?: unknown };
-    this.#source = typeof source?.path === 'string' ? source.path : '';
+    const { source, into } = input as {
+      source?: { path?: unknown; name?: unknown };
+      into?: unknown;
+    };
+    const name = source?.name ?? source?.path;
+    this.#source = typeof name === 'string' ? name : '';
     this.#into = typeof into === 'string' ? into : '';
     this.#database = database;
     this.#onProgress = onProgress;

@@ -34,6 +34,11 @@ export interface LoadDeps {
   readonly connect: (signal?: AbortSignal) => Promise<Connection>;
   /** The target database for reports, without secrets. */
   readonly database: string;
+  /**
+   * On whose behalf the load is made, the id of a submission for example; recorded in the ledger.
+   * Runs of one owner are the same load tried again.
+   */
+  readonly owner?: string;
   readonly onProgress?: (progress: LoadProgress) => void;
   /** What to do while another run holds the same source. Default: fail with `LOAD_BUSY`. */
   readonly whenBusy?: BusyPolicy;
@@ -64,7 +69,7 @@ export async function runLoad(
   try {
     const spec = parseSpec(input);
     const run: LoadRun = { spec, table: parseTableName(spec.into), deps, recorder, signal };
-    await using file = await LocalFile.open(spec.source.path);
+    await using file = await LocalFile.open(spec.source);
     return { report: await attemptUntilDone(run, file), error: undefined };
   } catch (error) {
     // What an interruption broke is an interruption, whatever it looks like.
@@ -74,7 +79,7 @@ export async function runLoad(
   }
 }
 
-/** @throws CopylineError `CONFIG_INVALID`, naming every fault */
+/** Fills in the defaults. @throws CopylineError `CONFIG_INVALID`, naming every fault */
 export function parseSpec(input: LoadSpecInput): LoadSpec {
   const parsed = loadSpecSchema.safeParse(input);
   if (!parsed.success) {
@@ -84,6 +89,7 @@ export function parseSpec(input: LoadSpecInput): LoadSpec {
     throw new CopylineError('CONFIG_INVALID', `The load is not valid: ${faults.join('; ')}`);
   }
   dialectBytes(parsed.data.dialect);
+  parseTableName(parsed.data.into);
   return parsed.data;
 }
 
@@ -137,6 +143,7 @@ async function attempt(
     loadId: recorder.loadId,
     slot: spec.slot,
     client: `${hostname()}/${String(process.pid)}`,
+    owner: deps.owner,
     file,
     connection,
     recorder,

@@ -10,8 +10,11 @@ const LONGEST_PAUSE_MS = 1_000;
 
 /** What to do while another run holds the same source. */
 export interface BusyPolicy {
-  /** `terminate` ends the session of the other run, which then rolls back. */
-  readonly action: 'fail' | 'wait' | 'terminate';
+  /**
+   * `terminate` ends the session of the other run, which then rolls back. `supersede` does so only
+   * when that run was made on behalf of the same owner, and otherwise fails.
+   */
+  readonly action: 'fail' | 'wait' | 'terminate' | 'supersede';
   /** Longest wait, in milliseconds. */
   readonly timeoutMs: number;
 }
@@ -37,6 +40,10 @@ export async function waitForClaim(
 ): Promise<never> {
   if (policy.action === 'fail') throw busy;
   if (policy.action === 'terminate') await ledger.terminateHolder(identity);
+  if (policy.action === 'supersede') {
+    const isOurs = identity.owner !== undefined;
+    if (!isOurs || !(await ledger.terminateHolder(identity, identity.owner))) throw busy;
+  }
   const deadline = performance.now() + policy.timeoutMs;
   for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
     throwIfAborted(signal);

@@ -47,7 +47,7 @@ export function scanInSteps(bytes: Buffer, options: ScannerOptions, step: number
 
 /** Scans a file as a load does. */
 export async function scanFile(path: string, options: ScannerOptions): Promise<Scanned> {
-  await using file = await LocalFile.open(path);
+  await using file = await LocalFile.open({ path });
   const reader = new WindowReader(file);
   const collector = new Collector(options);
   let fault: Error | undefined;

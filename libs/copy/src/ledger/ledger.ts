@@ -45,6 +45,8 @@ export interface LoadIdentity {
   readonly fingerprint: string;
   /** Host and process, for people. */
   readonly client: string;
+  /** On whose behalf; see `LoadDeps.owner`. */
+  readonly owner: string | undefined;
 }
 
 export interface Claim {
@@ -185,15 +187,22 @@ export class Ledger {
     }
   }
 
-  /** Ends the session of the run that holds the claim, if it still is that very session. */
-  async terminateHolder(identity: LoadIdentity): Promise<void> {
-    await this.#query(
+  /**
+   * Ends the session of the run that holds the claim, if it still is that very session.
+   *
+   * @param owner spares a run that was made on anybody else's behalf
+   * @returns whether there was a session to end
+   */
+  async terminateHolder(identity: LoadIdentity, owner?: string): Promise<boolean> {
+    const { rowCount } = await this.#query(
       `SELECT pg_terminate_backend(a.pid)
          FROM ${this.#schema}.claim c
+         JOIN ${this.#schema}.load l ON l.load_id = c.load_id
          JOIN pg_stat_activity a ON a.pid = c.backend_pid AND a.backend_start = c.backend_start
-        WHERE c.target_oid = $1 AND c.claim_key = $2`,
-      [identity.targetOid, claimKeyOf(identity)],
+        WHERE c.target_oid = $1 AND c.claim_key = $2 AND ($3::text IS NULL OR l.owner = $3)`,
+      [identity.targetOid, claimKeyOf(identity), owner ?? null],
     );
+    return rowCount > 0;
   }
 
   /**
@@ -362,8 +371,8 @@ export class Ledger {
       `INSERT INTO ${this.#schema}.load
          (load_id, state, target_oid, target_name, generation, source, slot, claim_key, fence,
           source_bytes, source_modified_ns, source_changed_ns, source_inode,
-          fingerprint, client, backend_pid)
-       VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14,
+          fingerprint, client, owner, backend_pid)
+       VALUES ($1, 'running', $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                pg_backend_pid())`,
       [
         identity.loadId,
@@ -380,6 +389,7 @@ export class Ledger {
         version.inode,
         identity.fingerprint,
         identity.client,
+        identity.owner ?? null,
       ],
     );
   }

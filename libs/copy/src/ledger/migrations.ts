@@ -1,10 +1,10 @@
-import { quoteIdentifier } from '@copyline/dws-client';
+import { migrationScript, quoteIdentifier, type SchemaMigrations } from '@copyline/dws-client';
 
 /**
  * The ledger's tables, version by version. A migration that has been released is never edited.
  * `copyline init --print-sql` prints exactly what is run here.
  */
-export const MIGRATIONS: readonly ((schema: string) => string)[] = [
+const STEPS: readonly ((schema: string) => string)[] = [
   (schema) => `
 -- One row for each target, as soon as something replaces its content: the loads of older
 -- generations do not count as loaded any more.
@@ -68,37 +68,27 @@ CREATE INDEX load_by_size ON ${schema}.load (target_oid, source_bytes);
 CREATE INDEX load_by_claim ON ${schema}.load (target_oid, claim_key);
 CREATE INDEX load_by_time ON ${schema}.load (started_at);
 `,
+  (schema) => `
+-- On whose behalf a run was made, as its caller names it: the id of a submission, for example. Whoever
+-- does not know what has become of a run finds it by this.
+ALTER TABLE ${schema}.load ADD COLUMN owner text;
+CREATE INDEX load_by_owner ON ${schema}.load (owner, started_at) WHERE owner IS NOT NULL;
+`,
 ];
 
-export const LEDGER_VERSION = MIGRATIONS.length;
+export const LEDGER_VERSION = STEPS.length;
 
-/** The statements that bring a ledger from one version to the next. */
-export function migrationStatements(schema: string, version: number): string {
-  const quoted = quoteIdentifier(schema);
-  const migration = MIGRATIONS[version - 1];
-  return `${migration?.(quoted) ?? ''}
-INSERT INTO ${quoted}.migration (version) VALUES (${String(version)});
-`;
-}
-
-/** What stands before the first migration. */
-export function bootstrapStatements(schema: string): string {
-  const quoted = quoteIdentifier(schema);
-  return `CREATE SCHEMA IF NOT EXISTS ${quoted};
-CREATE TABLE IF NOT EXISTS ${quoted}.migration (
-  version    integer PRIMARY KEY,
-  applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
-);
-`;
+/** The ledger's tables in a schema of the target database. */
+export function ledgerMigrations(schema: string): SchemaMigrations {
+  return { schema, steps: STEPS, newer: { code: 'LEDGER_NEWER', what: 'The ledger' } };
 }
 
 /** The whole script for a database administrator, with the privileges that a loading role needs. */
 export function ledgerScript(schema: string): string {
   const quoted = quoteIdentifier(schema);
-  const migrations = MIGRATIONS.map((_, i) => migrationStatements(schema, i + 1)).join('');
   return `-- The ledger of Copyline, version ${String(LEDGER_VERSION)}. Run it once in the target database.
 BEGIN;
-${bootstrapStatements(schema)}${migrations}COMMIT;
+${migrationScript(ledgerMigrations(schema))}COMMIT;
 
 -- Then, for each role that loads (put its name in the place of loader):
 -- GRANT USAGE ON SCHEMA ${quoted} TO loader;

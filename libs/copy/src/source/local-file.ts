@@ -1,6 +1,7 @@
-import { CopylineError } from '@copyline/contracts';
-import { open, realpath, type FileHandle } from 'node:fs/promises';
+import { CopylineError, type LoadSpec } from '@copyline/contracts';
+import { lstat, open, realpath, type FileHandle } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { constants, type BigIntStats } from 'node:fs';
 
@@ -30,22 +31,27 @@ export class LocalFile implements AsyncDisposable {
   }
 
   /**
-   * @throws CopylineError `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE` or `SOURCE_NOT_A_FILE`
+   * @throws CopylineError `SOURCE_NOT_FOUND`, `SOURCE_UNREADABLE`, `SOURCE_NOT_A_FILE`, or
+   *   `SOURCE_FORBIDDEN` for a file outside of the folder that it must lie in
    */
-  static async open(path: string): Promise<LocalFile> {
+  static async open(source: LoadSpec['source']): Promise<LocalFile> {
+    const { path, name = path, within } = source;
     let handle: FileHandle | undefined;
     try {
       const real = await realpath(path);
+      if (within !== undefined) await assertWithin(real, within, name);
       // O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
       handle = await open(real, constants.O_RDONLY | constants.O_NONBLOCK);
       const stat = await handle.stat({ bigint: true });
-      if (!stat.isFile()) throw notAFile(path, stat);
+      if (!stat.isFile()) throw notAFile(name, stat);
+      // A folder on the way may have become a link between the check and the opening.
+      if (within !== undefined) await assertStillThere(path, stat, within, name);
       const url = pathToFileURL(real);
       url.hostname = hostname();
-      return new LocalFile(path, url.href, versionOf(stat), handle);
+      return new LocalFile(name, url.href, versionOf(stat), handle);
     } catch (error) {
       await handle?.close();
-      throw error instanceof CopylineError ? error : openError(path, error);
+      throw error instanceof CopylineError ? error : openError(name, error);
     }
   }
 
@@ -103,6 +109,28 @@ function versionOf(stat: BigIntStats): FileVersion {
   };
 }
 
+async function assertWithin(real: string, folder: string, name: string): Promise<void> {
+  if (real.startsWith(`${await realpath(folder)}${sep}`)) return;
+  throw new CopylineError('SOURCE_FORBIDDEN', 'The source lies outside of its folder', {
+    source: name,
+  });
+}
+
+async function assertStillThere(
+  path: string,
+  opened: BigIntStats,
+  folder: string,
+  name: string,
+): Promise<void> {
+  const real = await realpath(path);
+  await assertWithin(real, folder, name);
+  const now = await lstat(real, { bigint: true });
+  if (now.dev === opened.dev && now.ino === opened.ino) return;
+  throw new CopylineError('SOURCE_CHANGED', 'The source was replaced while it was opened', {
+    source: name,
+  });
+}
+
 function notAFile(path: string, stat: BigIntStats): CopylineError {
   const what = stat.isDirectory()
     ? 'a directory'
@@ -126,8 +154,10 @@ function openError(path: string, cause: unknown): CopylineError {
   return new CopylineError('SOURCE_UNREADABLE', `Opening failed: ${messageOf(cause)}`, options);
 }
 
+/** Without the path, which is the machine's affair: the error names the source as the user did. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const message = error instanceof Error ? error.message : String(error);
+  return message.split(', ')[0] ?? message;
 }
 
 function sizeText(bytes: number): string {

@@ -21,7 +21,7 @@ async function headOf(
 ): Promise<SourceHead> {
   const path = join(folder, 'head.csv');
   await writeFile(path, content);
-  await using file = await LocalFile.open(path);
+  await using file = await LocalFile.open({ path });
   return await readSourceHead(file, csvDialectSchema.parse(dialect), 1024 * 1024);
 }
 

@@ -29,7 +29,7 @@ async function withFile<T>(
 ): Promise<T> {
   const path = join(folder, 'sample');
   await writeFile(path, content);
-  await using file = await LocalFile.open(path);
+  await using file = await LocalFile.open({ path });
   return await work(file, path);
 }
 

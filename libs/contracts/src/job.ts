@@ -1,0 +1,80 @@
+import { z } from 'zod';
+
+import { loadReportSchema, reportErrorSchema } from './load-report.ts';
+import { loadRequestSchema, nameSchema } from './load-request.ts';
+
+const count = z.int().nonnegative();
+/** ISO 8601 in UTC, with milliseconds. */
+const instant = z.iso.datetime();
+
+/**
+ * The states of a submission.
+ *
+ * - `queued`: nobody has begun, or a worker that was stopped has put it back.
+ * - `running`: a worker is at it.
+ * - `waiting`: it failed for a passing reason, or another run holds its source; tried again later.
+ * - `in-doubt`: the answer to COMMIT was lost; the next run asks the ledger before anything else.
+ * - `done`, `failed`, `cancelled`: final. Only `done` has rows in the target.
+ */
+export const JOB_STATES = [
+  ...(['queued', 'running', 'waiting', 'in-doubt'] as const),
+  ...(['done', 'failed', 'cancelled'] as const),
+] as const;
+export const jobStateSchema = z.enum(JOB_STATES);
+export type JobState = z.infer<typeof jobStateSchema>;
+
+export const FINAL_STATES = ['done', 'failed', 'cancelled'] as const satisfies JobState[];
+
+export function isFinal(state: JobState): boolean {
+  return (FINAL_STATES as readonly JobState[]).includes(state);
+}
+
+/** How far a running load has come. */
+export const jobProgressSchema = z.strictObject({
+  phase: z.string(),
+  /** Bytes of the source that the phase is done with. */
+  bytesRead: count,
+  bytesTotal: count,
+  rowsParsed: count,
+  /** Over the last seconds, not since the start; null until there is something to measure. */
+  bytesPerSecond: z.number().nonnegative().nullable(),
+  rowsPerSecond: z.number().nonnegative().nullable(),
+  /** Of this phase, at the present rate. */
+  secondsLeft: z.number().nonnegative().nullable(),
+});
+export type JobProgress = z.infer<typeof jobProgressSchema>;
+
+/** A submitted load and what has become of it. */
+export const jobSchema = z.strictObject({
+  id: z.uuid(),
+  state: jobStateSchema,
+  /** The load as it was asked for. */
+  load: loadRequestSchema,
+  /** The occurrence that submitted it, if a schedule did. */
+  schedule: z.strictObject({ name: nameSchema, nominalAt: instant }).nullable(),
+  /** How many times a worker has begun. */
+  runs: count,
+  cancelRequested: z.boolean(),
+  createdAt: instant,
+  startedAt: instant.nullable(),
+  finishedAt: instant.nullable(),
+  /** Of a job that waits: when it is tried again. */
+  nextRunAt: instant.nullable(),
+  /** Host and process of the last run. */
+  worker: z.string().nullable(),
+  progress: jobProgressSchema.nullable(),
+  /** Of the last run that has ended. */
+  report: loadReportSchema.nullable(),
+  /** Why the last run has failed; also of a job that waits. */
+  error: reportErrorSchema.nullable(),
+  /** Goes up with every change: of two views of a job the higher one is the newer. */
+  revision: count,
+});
+export type Job = z.infer<typeof jobSchema>;
+
+export const jobListSchema = z.strictObject({
+  jobs: z.array(jobSchema),
+  /** What to give as `before` for the next page; null on the last one. */
+  next: z.string().nullable(),
+});
+export type JobList = z.infer<typeof jobListSchema>;

@@ -1,0 +1,52 @@
+import { z } from 'zod';
+
+import { loadRequestSchema, nameSchema } from './load-request.ts';
+
+const instant = z.iso.datetime();
+
+/** A schedule as it is written. */
+export const scheduleSpecSchema = z.strictObject({
+  /** Five fields, or six with seconds first: `0 2 * * *` is two o'clock every night. */
+  cron: z.string().min(1).max(128),
+  /** An IANA name, `Europe/Berlin`; the hours of `cron` are hours of that zone. */
+  timeZone: z.string().min(1).max(64).default('UTC'),
+  load: loadRequestSchema,
+  /**
+   * What happens while the load of the previous occurrence has not ended: `skip` leaves the new
+   * occurrence out, `allow` submits it all the same.
+   */
+  overlap: z.enum(['skip', 'allow']).default('skip'),
+  /**
+   * What counts as the same load again. `content`: the same bytes are loaded once, whatever the
+   * occurrence. `occurrence`: every occurrence loads, also an unchanged file.
+   */
+  dedupe: z.enum(['content', 'occurrence']).default('content'),
+  paused: z.boolean().default(false),
+});
+export type ScheduleSpec = z.infer<typeof scheduleSpecSchema>;
+export type ScheduleSpecInput = z.input<typeof scheduleSpecSchema>;
+
+/** One time at which a schedule was due. */
+export const occurrenceSchema = z.strictObject({
+  /** When it was due; for `run now` the time of the request. */
+  nominalAt: instant,
+  /**
+   * `submitted`: there is a job. `skipped`: the previous one had not ended. `missed`: no scheduler
+   * was running, and a later occurrence has taken its place. `refused`: see `reason`.
+   */
+  outcome: z.enum(['submitted', 'skipped', 'missed', 'refused']),
+  trigger: z.enum(['cron', 'manual']),
+  jobId: z.uuid().nullable(),
+  reason: z.string().nullable(),
+});
+export type Occurrence = z.infer<typeof occurrenceSchema>;
+
+export const scheduleSchema = scheduleSpecSchema.extend({
+  name: nameSchema,
+  /** Null while paused. */
+  nextAt: instant.nullable(),
+  lastOccurrence: occurrenceSchema.nullable(),
+  createdAt: instant,
+  updatedAt: instant,
+});
+export type Schedule = z.infer<typeof scheduleSchema>;
