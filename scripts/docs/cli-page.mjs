@@ -5,12 +5,13 @@ import { code, generatedFrom, prose, table } from './markdown.mjs';
 
 const EXIT_TEXTS = {
   done: 'Done. Also when the content was loaded already and nothing had to be stored.',
-  failed: 'Failed, and nothing is loaded.',
+  failed: 'Failed, and nothing is loaded. For `cancel`: the job had ended or was committed before.',
   usage: 'Usage or configuration; neither source nor target was read.',
   loadedWithRejects: 'Loaded, but some records were rejected.',
   inDoubt:
-    'The outcome is unknown: COMMIT was sent and its answer lost. Run the same command again.',
-  interrupted: 'Interrupted and rolled back.',
+    'The outcome is unknown: COMMIT was sent and its answer lost. Run the same command again. For `submit --wait` and `cancel`: the job has not ended yet.',
+  interrupted:
+    'Interrupted and rolled back. For `submit --wait`: no longer waiting; the job goes on.',
 };
 /** Options without a heading of their own in the help. */
 const MAIN_GROUP = '';
@@ -52,7 +53,10 @@ function commandSection(command, common) {
 function argumentTable(command) {
   const args = command.registeredArguments;
   if (args.length === 0) return [];
-  const rows = args.map((arg) => [code(`<${arg.name()}>`), prose(arg.description)]);
+  const rows = args.map((arg) => [
+    code(arg.required ? `<${arg.name()}>` : `[${arg.name()}]`),
+    prose(arg.description),
+  ]);
   return [table(['Argument', 'Meaning'], rows)];
 }
 

@@ -14,7 +14,15 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-const USAGE_CODES: readonly ErrorCode[] = ['USAGE', 'CONFIG_INVALID', 'CONNINFO_INVALID'];
+const USAGE_CODES: readonly ErrorCode[] = [
+  'USAGE',
+  'CONFIG_INVALID',
+  'CONNINFO_INVALID',
+  'REQUEST_INVALID',
+  'CONNECTION_UNKNOWN',
+  'SOURCE_FORBIDDEN',
+  'UNAUTHENTICATED',
+];
 
 export function exitCodeOfError(code: ErrorCode): number {
   if (USAGE_CODES.includes(code)) return EXIT.usage;

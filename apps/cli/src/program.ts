@@ -1,10 +1,13 @@
+import { ENVIRONMENT } from '@copyline/config';
 import { Command, Help, Option } from 'commander';
 
-import { ENVIRONMENT } from './config.ts';
 import { addHistoryCommands } from './commands/history.ts';
 import { addInitCommand } from './commands/init.ts';
+import { addJobsCommands } from './commands/jobs.ts';
 import { addLoadCommand } from './commands/load.ts';
 import { addQueryCommand } from './commands/query.ts';
+import { addSubmitCommand } from './commands/submit.ts';
+import { addUpCommand } from './commands/up.ts';
 
 const EXAMPLES = `
 Examples:
@@ -12,6 +15,8 @@ Examples:
   copyline load orders.csv --into sales.orders --target postgresql://etl@db/warehouse
   copyline query 'select count(*) from sales.orders'
   copyline history
+  copyline up
+  copyline submit inbox:orders.csv --into sales.orders --wait
 
 Exit codes:
   0 done   1 failed, nothing loaded   2 usage or configuration
@@ -28,6 +33,9 @@ export function buildProgram(version: string): Command {
   addQueryCommand(program);
   addHistoryCommands(program);
   addInitCommand(program);
+  addUpCommand(program);
+  addSubmitCommand(program);
+  addJobsCommands(program);
   for (const command of program.commands) addCommonOptions(command);
   return program;
 }
@@ -44,9 +52,12 @@ function addCommonOptions(command: Command): void {
 
 function environmentText(): string {
   const help = new Help();
-  const width = Math.max(...Object.keys(ENVIRONMENT).map((name) => name.length));
-  const lines = Object.entries(ENVIRONMENT).map(([name, text]) =>
-    help.formatItem(name, width, text, help),
+  const variables = Object.entries(ENVIRONMENT).filter(([, { readBy }]) =>
+    readBy.includes('copyline'),
+  );
+  const width = Math.max(...variables.map(([name]) => name.length));
+  const lines = variables.map(([name, { meaning }]) =>
+    help.formatItem(name, width, meaning.replaceAll('`', ''), help),
   );
   return `\nEnvironment:\n${lines.join('\n')}\n`;
 }

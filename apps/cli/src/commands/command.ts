@@ -1,3 +1,4 @@
+import { readSettings, resolveTarget, type Settings, type Target } from '@copyline/config';
 import {
   asCopylineError,
   refusedReport,
@@ -5,11 +6,9 @@ import {
   type CopylineError,
 } from '@copyline/contracts';
 
-import { readConfig, type CliConfig } from '../config.ts';
 import { EXIT, exitCodeOfError } from '../exit-code.ts';
 import { errorText, stackText } from '../output/error-text.ts';
 import { Terminal } from '../output/terminal.ts';
-import { resolveTarget, type Target } from '../target.ts';
 
 /** Options that every command has. */
 export interface CommonOptions {
@@ -27,10 +26,8 @@ export interface TargetOptions extends CommonOptions {
 
 export interface CommandContext {
   readonly terminal: Terminal;
-  readonly config: CliConfig;
+  readonly settings: Settings;
 }
-
-export const DEFAULT_LEDGER_SCHEMA = 'copyline';
 
 export function terminalFor(options: CommonOptions): Terminal {
   return new Terminal({
@@ -50,8 +47,8 @@ export async function runCommand(
 ): Promise<void> {
   const terminal = terminalFor(options);
   try {
-    const config = await readConfig(options.config, process.env);
-    process.exitCode = await work({ terminal, config });
+    const settings = await readSettings({ path: options.config, env: process.env });
+    process.exitCode = await work({ terminal, settings });
   } catch (error) {
     const known = asCopylineError(error);
     printError(terminal, known);
@@ -65,9 +62,8 @@ export function failureDocument(
   error: CopylineError,
   argv: readonly string[] = process.argv,
 ): object {
-  return argv[2] === 'load'
-    ? refusedReport(error)
-    : { status: 'failed', error: reportError(error) };
+  const isLoad = argv[2] === 'load' || (argv[2] === 'submit' && argv.includes('--wait'));
+  return isLoad ? refusedReport(error) : { status: 'failed', error: reportError(error) };
 }
 
 export function printError(terminal: Terminal, error: CopylineError): void {
@@ -82,17 +78,17 @@ export async function withTarget(
   work: (target: Target, ledgerSchema: string) => Promise<void>,
 ): Promise<number> {
   await using target = openTarget(options, context);
-  await work(target, ledgerSchemaOf(options, context.config));
+  await work(target, ledgerSchemaOf(options, context.settings));
   return EXIT.done;
 }
 
 /** @param beforeNote clears what stands on the terminal's last line */
 export function openTarget(
   options: TargetOptions,
-  { terminal, config }: CommandContext,
+  { terminal, settings }: CommandContext,
   beforeNote: () => void = () => undefined,
 ): Target {
-  const target = resolveTarget(options.target, config, (sentence) => {
+  const target = resolveTarget(options.target, settings, (sentence) => {
     beforeNote();
     if (terminal.options.verbose || process.stderr.isTTY) terminal.note(sentence);
   });
@@ -100,6 +96,6 @@ export function openTarget(
   return target;
 }
 
-export function ledgerSchemaOf(options: TargetOptions, config: CliConfig): string {
-  return options.ledgerSchema ?? config.ledgerSchema ?? DEFAULT_LEDGER_SCHEMA;
+export function ledgerSchemaOf(options: TargetOptions, settings: Settings): string {
+  return options.ledgerSchema ?? settings.ledgerSchema;
 }

@@ -17,9 +17,9 @@ export function addInitCommand(program: Command): void {
     .option('--print-sql', 'print the statements for a database administrator; run nothing')
     .action((options: InitOptions) =>
       runCommand(options, async (context) => {
-        const { terminal, config } = context;
+        const { terminal, settings } = context;
         if (options.printSql === true) {
-          const sql = ledgerScript(ledgerSchemaOf(options, config));
+          const sql = ledgerScript(ledgerSchemaOf(options, settings));
           terminal.result(sql.trimEnd());
           terminal.json({ sql });
           return EXIT.done;

@@ -1,3 +1,4 @@
+import { DEFAULT_LEDGER_SCHEMA } from '@copyline/config';
 import { CopylineError, type LoadSpecInput } from '@copyline/contracts';
 import { runLoad, type BusyPolicy } from '@copyline/copy';
 import { Option, type Command } from 'commander';
@@ -6,7 +7,6 @@ import { exitCodeOfReport } from '../exit-code.ts';
 import { ProgressLine } from '../output/progress-line.ts';
 import { reportText } from '../output/report-text.ts';
 import {
-  DEFAULT_LEDGER_SCHEMA,
   ledgerSchemaOf,
   openTarget,
   printError,
@@ -15,25 +15,11 @@ import {
   type TargetOptions,
 } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { parseByteSize, parseCharacter, parseCount, parseNames, parseSeconds } from './values.ts';
+import { addActionFlags, addDialectFlags, describedLoad, type LoadFlags } from './load-flags.ts';
+import { parseNames, parseSeconds } from './values.ts';
 
-interface LoadOptions extends TargetOptions {
+interface LoadOptions extends TargetOptions, LoadFlags {
   readonly into: string;
-  readonly columns?: string[];
-  readonly create?: boolean;
-  readonly format: 'csv';
-  readonly delimiter?: string;
-  readonly quote?: string;
-  readonly escape?: string;
-  readonly null?: string;
-  readonly header: boolean;
-  readonly skipLines?: number;
-  readonly skipBlankLines?: boolean;
-  readonly maxRecordSize?: number;
-  readonly ledger: 'target' | 'none';
-  readonly slot?: string;
-  readonly force?: boolean;
-  readonly allowEmpty?: boolean;
   readonly onBusy: BusyPolicy['action'];
   readonly busyTimeout: number;
   readonly settleTimeout: number;
@@ -45,7 +31,7 @@ const BUSY_TIMEOUT_SECONDS = 600;
 const SETTLE_TIMEOUT_SECONDS = 30;
 
 export function addLoadCommand(program: Command): void {
-  program
+  const command = program
     .command('load')
     .description('load a CSV file into a table, exactly once')
     .argument('<file>', 'the CSV file')
@@ -61,19 +47,9 @@ export function addLoadCommand(program: Command): void {
     )
     .option('--ledger-schema <name>', `schema of the ledger (default: ${DEFAULT_LEDGER_SCHEMA})`)
     .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'))
-    .option('--delimiter <c>', 'one character, \\t or \\x01 (default: ,)', parseCharacter)
-    .option('--quote <c>', 'one character (default: ")', parseCharacter)
-    .option('--escape <c>', 'one character (default: the quote)', parseCharacter)
-    .option('--null <text>', 'unquoted text that is NULL (default: nothing)')
-    .option('--no-header', 'the first record is data')
-    .option('--skip-lines <n>', 'physical lines before the header', parseCount)
-    .option('--skip-blank-lines', 'blank lines are no records')
-    .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize)
-    .optionsGroup('What to do:')
-    .option('--force', 'load again although the content is loaded; recorded')
-    .option('--slot <name>', 'the same content may be loaded once for each slot')
-    .option('--allow-empty', 'a file of zero bytes is a load of zero rows')
+    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
+  addDialectFlags(command).optionsGroup('What to do:');
+  addActionFlags(command)
     .addOption(
       new Option('--on-busy <action>', 'when another run is loading the same file')
         .choices(['wait', 'fail', 'terminate'])
@@ -102,12 +78,13 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
       advice: 'Save it to a file first: a load must be able to check its source again.',
     });
   }
-  const { terminal, config } = context;
+  const { terminal, settings } = context;
   const progress = new ProgressLine(!options.quiet);
   await using target = openTarget(options, context, () => {
     progress.clear();
   });
-  if (target.isEmbedded) terminal.note(`No --target given: using the ${target.description}`);
+  if (options.target === undefined)
+    terminal.note(`No --target given: using the ${target.description}`);
   using interruption = new Interruption((isCommitting) => {
     progress.clear();
     terminal.note(
@@ -117,7 +94,7 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
     );
   });
   const { report, error } = await runLoad(
-    specOf(file, options, ledgerSchemaOf(options, config)),
+    specOf(file, options, ledgerSchemaOf(options, settings)),
     {
       connect: (signal) => target.connect(signal),
       database: target.description,
@@ -139,38 +116,5 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
 }
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {
-  const quote = options.quote ?? '"';
-  return {
-    source: { path: file },
-    into: options.into,
-    format: options.format,
-    dialect: {
-      quote,
-      escape: options.escape ?? quote,
-      header: options.header,
-      ...given({
-        delimiter: options.delimiter,
-        null: options.null,
-        skipLines: options.skipLines,
-        skipBlankLines: options.skipBlankLines,
-      }),
-    },
-    ledger: options.ledger,
-    ledgerSchema,
-    ...given({
-      columns: options.columns,
-      create: options.create,
-      allowEmpty: options.allowEmpty,
-      slot: options.slot,
-      force: options.force,
-      maxRecordBytes: options.maxRecordSize,
-    }),
-  };
-}
-
-/** Only what was given: a default belongs to the specification, not to the command line. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
+  return { ...describedLoad(options), into: options.into, source: { path: file }, ledgerSchema };
 }

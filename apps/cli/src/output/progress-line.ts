@@ -1,4 +1,4 @@
-import type { LoadPhase, LoadProgress } from '@copyline/copy';
+import { escapeControls, type LoadPhase } from '@copyline/copy';
 
 import { bytesText, countText, durationText } from './numbers.ts';
 
@@ -17,10 +17,20 @@ const PHASE_TEXTS: Readonly<Record<LoadPhase, string>> = {
   settle: 'asking the ledger for the outcome',
 };
 
+/** How far a load has come, here or at a worker, which knows its rate better than we do. */
+export interface ShownProgress {
+  readonly phase: string;
+  readonly bytesRead: number;
+  readonly bytesTotal: number;
+  readonly rowsParsed: number;
+  readonly bytesPerSecond?: number | null;
+  readonly secondsLeft?: number | null;
+}
+
 /** One line on a terminal that shows how far a load has come. Nothing where stderr is no terminal. */
 export class ProgressLine {
   readonly #isShown: boolean;
-  #phase: LoadPhase | undefined;
+  #phase: string | undefined;
   #phaseStartedAt = 0;
   #drawnAt = 0;
 
@@ -28,31 +38,40 @@ export class ProgressLine {
     this.#isShown = isWanted && process.stderr.isTTY;
   }
 
-  show(progress: LoadProgress): void {
-    if (!this.#isShown) return;
-    const now = performance.now();
-    if (progress.phase !== this.#phase) {
-      this.#phase = progress.phase;
-      this.#phaseStartedAt = now;
-    } else if (now - this.#drawnAt < REDRAW_MS) {
-      return;
-    }
-    this.#drawnAt = now;
-    const width = process.stderr.columns || 80;
-    const line = progressText(progress, now - this.#phaseStartedAt).slice(0, width - 1);
-    process.stderr.write(`\r\x1b[2K${line}`);
+  show(progress: ShownProgress): void {
+    this.#draw(progress.phase, (elapsedMs) => progressText(progress, elapsedMs));
+  }
+
+  /** A sentence instead of a bar. */
+  say(text: string): void {
+    this.#draw(text, () => text);
   }
 
   clear(): void {
     if (this.#isShown && this.#phase !== undefined) process.stderr.write('\r\x1b[2K');
     this.#phase = undefined;
   }
+
+  #draw(phase: string, textAfter: (elapsedMs: number) => string): void {
+    if (!this.#isShown) return;
+    const now = performance.now();
+    if (phase !== this.#phase) {
+      this.#phase = phase;
+      this.#phaseStartedAt = now;
+    } else if (now - this.#drawnAt < REDRAW_MS) {
+      return;
+    }
+    this.#drawnAt = now;
+    const width = process.stderr.columns || 80;
+    const line = textAfter(now - this.#phaseStartedAt).slice(0, width - 1);
+    process.stderr.write(`\r\x1b[2K${line}`);
+  }
 }
 
 /** What the line says; `elapsedMs` since the phase began. */
-export function progressText(progress: LoadProgress, elapsedMs: number): string {
+export function progressText(progress: ShownProgress, elapsedMs: number): string {
   const { phase, bytesRead, bytesTotal, rowsParsed } = progress;
-  const text = PHASE_TEXTS[phase];
+  const text = phaseText(phase);
   const moves = phase === 'copy' || phase === 'hash' || phase === 'infer types';
   if (!moves || bytesTotal === 0) return `${text} …`;
   const part = Math.min(bytesRead / bytesTotal, 1);
@@ -63,10 +82,17 @@ export function progressText(progress: LoadProgress, elapsedMs: number): string 
     `${bytesText(bytesRead)} of ${bytesText(bytesTotal)}`,
   ];
   if (rowsParsed > 0) facts.push(`${countText(rowsParsed)} rows`);
-  if (elapsedMs > 300 && bytesRead > 0) {
-    const rate = bytesRead / elapsedMs;
-    facts.push(`${bytesText(rate * 1000)}/s`);
-    facts.push(`${durationText((bytesTotal - bytesRead) / rate)} left`);
+  const rate = progress.bytesPerSecond ?? (elapsedMs > 300 ? (bytesRead / elapsedMs) * 1000 : 0);
+  if (rate > 0 && bytesRead > 0) {
+    const secondsLeft = progress.secondsLeft ?? (bytesTotal - bytesRead) / rate;
+    facts.push(`${bytesText(rate)}/s`);
+    facts.push(`${durationText(secondsLeft * 1000)} left`);
   }
   return facts.join('  ');
+}
+
+function phaseText(phase: string): string {
+  return Object.hasOwn(PHASE_TEXTS, phase)
+    ? PHASE_TEXTS[phase as LoadPhase]
+    : escapeControls(phase);
 }

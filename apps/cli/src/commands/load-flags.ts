@@ -1,0 +1,72 @@
+import type { LoadSpecInput } from '@copyline/contracts';
+import type { Command } from 'commander';
+
+import { parseByteSize, parseCharacter, parseCount } from './values.ts';
+
+/** Flags that describe a load, wherever it runs. */
+export interface LoadFlags {
+  readonly into?: string;
+  readonly columns?: string[];
+  readonly create?: boolean;
+  readonly format?: 'csv';
+  readonly delimiter?: string;
+  readonly quote?: string;
+  readonly escape?: string;
+  readonly null?: string;
+  readonly header: boolean;
+  readonly skipLines?: number;
+  readonly skipBlankLines?: boolean;
+  readonly maxRecordSize?: number;
+  readonly ledger?: 'target' | 'none';
+  readonly slot?: string;
+  readonly force?: boolean;
+  readonly allowEmpty?: boolean;
+}
+
+export function addDialectFlags(command: Command): Command {
+  return command
+    .option('--delimiter <c>', 'one character, \\t or \\x01 (default: ,)', parseCharacter)
+    .option('--quote <c>', 'one character (default: ")', parseCharacter)
+    .option('--escape <c>', 'one character (default: the quote)', parseCharacter)
+    .option('--null <text>', 'unquoted text that is NULL (default: nothing)')
+    .option('--no-header', 'the first record is data')
+    .option('--skip-lines <n>', 'physical lines before the header', parseCount)
+    .option('--skip-blank-lines', 'blank lines are no records')
+    .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize);
+}
+
+export function addActionFlags(command: Command): Command {
+  return command
+    .option('--force', 'load again although the content is loaded; recorded')
+    .option('--slot <name>', 'the same content may be loaded once for each slot')
+    .option('--allow-empty', 'a file of zero bytes is a load of zero rows');
+}
+
+type Description = Omit<LoadSpecInput, 'source' | 'ledgerSchema' | 'into'> & { into?: string };
+
+/** What the flags say of a load; a default belongs to the specification, not to the command line. */
+export function describedLoad(flags: LoadFlags): Description {
+  const { delimiter, quote, skipLines, skipBlankLines } = flags;
+  const { into, columns, create, format, ledger, slot, force, allowEmpty, maxRecordSize } = flags;
+  const dialect = given({
+    delimiter,
+    quote,
+    escape: flags.escape ?? quote,
+    null: flags.null,
+    header: flags.header ? undefined : false,
+    skipLines,
+    skipBlankLines,
+  });
+  return {
+    dialect,
+    ...given({ into, columns, create, format, ledger, slot, force, allowEmpty }),
+    ...given({ maxRecordBytes: maxRecordSize }),
+  };
+}
+
+/** Only what was given. */
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

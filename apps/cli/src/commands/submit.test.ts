@@ -1,0 +1,236 @@
+import {
+  CopylineError,
+  refusedReport,
+  reportError,
+  type Job,
+  type LoadReport,
+} from '@copyline/contracts';
+import { loadRequestSchema } from '@copyline/contracts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+import { ageText, jobsText, jobText, waitingText } from '../output/job-text.ts';
+import { cancelOutcome } from './jobs.ts';
+import { reportOf } from './submit.ts';
+import { submittedLoad } from './submitted-load.ts';
+
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'copyline-submit-'));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function fileOf(text: string, name = 'load.yaml'): string {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+const NO_FLAGS = { header: true };
+
+describe('the load that is submitted', () => {
+  it('is a source and flags', async () => {
+    const load = await submittedLoad('inbox:a.csv', {
+      into: 'sales.orders',
+      connection: 'warehouse',
+      columns: ['a', 'b'],
+      delimiter: ';',
+      quote: "'",
+      header: false,
+      slot: 'monday',
+      force: true,
+    });
+    expect(load).toMatchObject({
+      source: 'inbox:a.csv',
+      into: 'sales.orders',
+      connection: 'warehouse',
+      columns: ['a', 'b'],
+      dialect: { delimiter: ';', quote: "'", escape: "'", header: false },
+      slot: 'monday',
+      force: true,
+      create: false,
+    });
+  });
+
+  it.each([
+    [
+      'YAML',
+      'source: inbox:a.csv\ninto: t\ndialect:\n  quote: "\'"\n  header: false\n',
+      'load.yaml',
+    ],
+    [
+      'JSON',
+      '{"source":"inbox:a.csv","into":"t","dialect":{"quote":"\'","header":false}}',
+      'l.json',
+    ],
+  ])('is a file of %s, and flags win', async (_, text, name) => {
+    const file = fileOf(text, name);
+    expect(await submittedLoad(file, NO_FLAGS)).toMatchObject({
+      source: 'inbox:a.csv',
+      into: 't',
+      connection: 'embedded',
+      dialect: { quote: "'", escape: "'", header: false, delimiter: ',' },
+    });
+    const flags = { ...NO_FLAGS, into: 'u', delimiter: '|', connection: 'w' };
+    expect(await submittedLoad(file, flags)).toMatchObject({
+      into: 'u',
+      connection: 'w',
+      dialect: { quote: "'", delimiter: '|', header: false },
+    });
+  });
+
+  it('is refused with all faults, and the lines of those in a file', async () => {
+    const file = fileOf('source: ../a.csv\ninto: t\nslot: 5\nintoo: x\ndialect: 7\n');
+    const refused = submittedLoad(file, NO_FLAGS);
+    await expect(refused).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+    await expect(refused).rejects.toThrow(
+      /(?=.*line 1: source)(?=.*line 5: dialect)(?=.*line 3: slot)(?=.*line 4: intoo)/,
+    );
+  });
+
+  it.each([
+    ['inbox:a.csv', 'USAGE', /--into/],
+    ['orders.csv', 'USAGE', /neither root:path/],
+    ['/in/orders.csv', 'USAGE', /neither root:path/],
+    ['inbox:../a.csv', 'REQUEST_INVALID', /source/],
+    ['nothing.yaml', 'REQUEST_INVALID', /cannot be read/],
+  ])('is not %s', async (named, code, says) => {
+    const flags = code === 'USAGE' && named.includes(':') ? NO_FLAGS : { ...NO_FLAGS, into: 't' };
+    const refused = submittedLoad(named, flags);
+    await expect(refused).rejects.toMatchObject({ code });
+    await expect(refused).rejects.toThrow(says);
+  });
+});
+
+const REPORT: LoadReport = {
+  ...refusedReport(new CopylineError('INTERNAL', '')),
+  status: 'loaded',
+  target: { database: 'd', table: 'public.t', created: false },
+  source: 'inbox:a.csv',
+  rowsLoaded: 7,
+  error: null,
+};
+
+function job(change: Partial<Job>): Job {
+  return {
+    id: 'aaaaaaaa-1111-4111-8111-111111111111',
+    state: 'queued',
+    load: loadRequestSchema.parse({ source: 'inbox:a.csv', into: 't' }),
+    schedule: null,
+    runs: 0,
+    cancelRequested: false,
+    createdAt: '2026-11-21T10:00:00.000Z',
+    startedAt: null,
+    finishedAt: null,
+    nextRunAt: null,
+    worker: null,
+    progress: null,
+    report: null,
+    error: null,
+    revision: 1,
+    ...change,
+  };
+}
+
+const BUSY = reportError(new CopylineError('LOAD_BUSY', 'Another run'));
+
+describe('the report of a submitted load', () => {
+  it('is that of the worker', () => {
+    expect(reportOf(job({ state: 'done', report: REPORT }))).toBe(REPORT);
+    const failed = { ...REPORT, status: 'failed', error: BUSY } as const;
+    expect(reportOf(job({ state: 'failed', report: failed, error: BUSY }))).toEqual(failed);
+  });
+
+  it('says why, where no worker has written one', () => {
+    const lost = reportError(new CopylineError('WORKER_LOST', 'Died'));
+    expect(reportOf(job({ state: 'failed', error: lost }))).toMatchObject({
+      status: 'failed',
+      source: 'inbox:a.csv',
+      target: { table: 't' },
+      error: { code: 'WORKER_LOST' },
+    });
+  });
+
+  it('of a cancelled job says that, whatever it had met before', () => {
+    const before = { ...REPORT, status: 'failed', error: BUSY } as const;
+    for (const report of [null, before]) {
+      expect(reportOf(job({ state: 'cancelled', report, error: BUSY }))).toMatchObject({
+        status: 'failed',
+        error: { code: 'JOB_CANCELLED' },
+      });
+    }
+  });
+});
+
+describe('the outcome of a cancellation', () => {
+  it.each([
+    [{ state: 'cancelled' }, 'Job aaaaaaaa is cancelled; nothing is loaded', 0],
+    [
+      { state: 'done', report: REPORT },
+      'Job aaaaaaaa is done all the same: COMMIT had been sent. 7 rows are in t',
+      1,
+    ],
+    [{ state: 'failed' }, 'Job aaaaaaaa had failed by itself; nothing is loaded', 0],
+    [
+      { state: 'running' },
+      'Job aaaaaaaa is to be cancelled but has not ended within 30 s; it is running',
+      4,
+    ],
+  ] as const)('%j is told as it is', (change, text, exitCode) => {
+    expect(cancelOutcome(job(change as Partial<Job>))).toEqual({ text, exitCode });
+  });
+});
+
+describe('jobs', () => {
+  const NOW = new Date('2026-11-21T12:05:00.000Z');
+  const progress = {
+    phase: 'copy',
+    bytesRead: 25,
+    bytesTotal: 100,
+    rowsParsed: 3,
+    bytesPerSecond: 5,
+    rowsPerSecond: 1,
+    secondsLeft: 15,
+  };
+
+  it('are listed with what matters', () => {
+    const jobs = [
+      job({ state: 'done', report: REPORT }),
+      job({ state: 'running', progress, createdAt: '2026-11-21T12:04:30.000Z' }),
+      job({ state: 'waiting', error: BUSY, createdAt: '2026-11-19T12:04:30.000Z' }),
+    ];
+    expect(jobsText(jobs, NOW).split('\n').slice(2)).toEqual([
+      ' aaaaaaaa │ done              │ inbox:a.csv │ embedded · t │    7 │ 2 h',
+      ' aaaaaaaa │ running 25 %      │ inbox:a.csv │ embedded · t │      │ 30 s',
+      ' aaaaaaaa │ waiting LOAD_BUSY │ inbox:a.csv │ embedded · t │      │ 2 d',
+    ]);
+  });
+
+  it('are shown in full, with the rate that the worker has measured', () => {
+    const text = jobText(job({ state: 'running', progress, cancelRequested: true }), false);
+    expect(text).toMatch(/^job +aaaaaaaa-1111/);
+    expect(text).toContain('state        running, to be cancelled');
+    expect(text).toMatch(/25 bytes of 100 bytes {2}3 rows {2}5 bytes\/s {2}15\.0 s left/);
+    expect(jobText(job({ state: 'failed', error: BUSY }), false)).toContain('✖ LOAD_BUSY');
+  });
+
+  it('say what they wait for', () => {
+    expect(waitingText(job({}))).toBe('waiting for a worker …');
+    expect(waitingText(job({ runs: 1 }))).toBe('waiting for another worker …');
+    expect(waitingText(job({ state: 'waiting', error: BUSY }))).toContain('LOAD_BUSY');
+  });
+
+  it.each([
+    ['2026-11-21T12:05:01.000Z', '0 s'],
+    ['2026-11-21T12:04:01.000Z', '59 s'],
+    ['2026-11-21T12:04:00.000Z', '1 min'],
+    ['2026-11-20T12:05:00.000Z', '1 d'],
+  ])('since %s are %s old', (since, text) => {
+    expect(ageText(since, NOW)).toBe(text);
+  });
+});
