@@ -5,6 +5,16 @@ export {
   type TestServerFacts,
   testServers,
 } from './servers/test-server.ts';
+export {
+  type PrivateRedis,
+  type RedisServer,
+  redisServer,
+  startRedis,
+  type TestRedis,
+  useRedis,
+} from './servers/redis-server.ts';
+export type { RedisOptions } from './servers/redis-process.ts';
+export { type RestartablePostgres, startPostgres } from './servers/restartable-postgres.ts';
 
 // One isolated place per test, and what must be true of it afterwards
 export { rowsExactlyOnce } from './databases/exactly-once.ts';
@@ -15,7 +25,7 @@ export { useOwnDatabase, useTestDatabase } from './databases/use-database.ts';
 // Waiting and parking
 export { copyProgress, type CopyProgress } from './parking/copy-progress.ts';
 export { commitGate, type Gate, type GateOptions, openGate } from './parking/gate.ts';
-export { waitFor, type WaitOptions, within } from './waiting.ts';
+export { Signal, waitFor, type WaitOptions, within } from './waiting.ts';
 
 // Generated data
 export { csvBlocks, csvColumnNames, type CsvOptions } from './csv/csv-blocks.ts';

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EmbeddedDatabase, startTemporary } from '@copyline/embedded';
 import type { TestProject } from 'vitest/node';
+import { hasRedis, launchRedis, type RedisFacts } from './redis-process.ts';
 import type { TestServerFacts } from './test-server.ts';
 
 /** Where Debian's package puts the binaries; the embedded ones are PostgreSQL 18 only. */
@@ -14,6 +15,8 @@ const SETTINGS = {
   max_wal_size: '4GB',
 };
 
+type Running = Pick<EmbeddedDatabase, 'close'>;
+
 /**
  * Vitest's global set-up: starts each server once per run and hands the addresses to the test
  * files. The returned function stops the servers after the last file.
@@ -21,7 +24,7 @@ const SETTINGS = {
 export default async function startSharedServers(
   project: TestProject,
 ): Promise<() => Promise<void>> {
-  const running: EmbeddedDatabase[] = [];
+  const running: Running[] = [];
   const stop = async (): Promise<void> => {
     await Promise.all(running.splice(0).map((server) => server.close()));
   };
@@ -30,6 +33,7 @@ export default async function startSharedServers(
     const fifteen = await start15(running);
     if (fifteen) servers.push(fifteen);
     project.provide('copylineServers', servers);
+    project.provide('copylineRedis', await startRedis(running));
     return stop;
   } catch (error) {
     await stop();
@@ -37,23 +41,39 @@ export default async function startSharedServers(
   }
 }
 
-async function start18(running: EmbeddedDatabase[]): Promise<TestServerFacts> {
+async function start18(running: Running[]): Promise<TestServerFacts> {
   const server = await startTemporary({ settings: SETTINGS });
   running.push(server);
   return factsOf(server, 18);
 }
 
-async function start15(running: EmbeddedDatabase[]): Promise<TestServerFacts | undefined> {
+async function start15(running: Running[]): Promise<TestServerFacts | undefined> {
   if (!existsSync(join(POSTGRES_15, 'postgres'))) {
-    const reason = `PostgreSQL 15 has no binaries in ${POSTGRES_15} (apt-get install postgresql-15)`;
-    // A build machine that silently tests one server less is worse than one that stops.
-    if (process.env['CI']) throw new Error(reason);
-    console.warn(`Tests on PostgreSQL 15 are skipped: ${reason}`);
+    skip(
+      'PostgreSQL 15',
+      `PostgreSQL 15 has no binaries in ${POSTGRES_15} (apt-get install postgresql-15)`,
+    );
     return undefined;
   }
   const server = await startTemporary({ binDirectory: POSTGRES_15, settings: SETTINGS });
   running.push(server);
   return factsOf(server, 15);
+}
+
+async function startRedis(running: Running[]): Promise<RedisFacts | null> {
+  if (!hasRedis()) {
+    skip('Redis', 'redis-server is not on the PATH (apt-get install redis-server)');
+    return null;
+  }
+  const server = await launchRedis();
+  running.push(server);
+  return { host: server.host, port: server.port, password: server.password };
+}
+
+/** A build machine that silently tests one server less is worse than one that stops. */
+function skip(what: string, reason: string): void {
+  if (process.env['CI']) throw new Error(reason);
+  console.warn(`Tests on ${what} are skipped: ${reason}`);
 }
 
 function factsOf(server: EmbeddedDatabase, major: 15 | 18): TestServerFacts {
