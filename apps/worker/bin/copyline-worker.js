@@ -1,0 +1,12 @@
+#!/usr/bin/env node
+// Committed so that npm can link the command before anything is built.
+import { existsSync } from 'node:fs';
+
+const main = new URL('../dist/main.js', import.meta.url);
+if (!existsSync(main)) {
+  process.stderr.write(
+    'copyline-worker is not built yet. Run `npm run build` in the checkout, then try again.\n',
+  );
+  process.exit(2);
+}
+await import(main.href);

@@ -1,0 +1,44 @@
+import 'reflect-metadata';
+
+import { asCopylineError } from '@copyline/contracts';
+import { ConsoleLogger, Logger } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+import { readConfig } from './config.ts';
+import { LoadWorker } from './load-worker.ts';
+import { WorkerModule } from './worker.module.ts';
+
+/** In good order: all loads have ended, or are rolled back and in the queue again. */
+const EXIT_STOPPED = 0;
+/** A start that failed, or a load that did not let go in time. */
+const EXIT_FAILED = 1;
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+async function main(): Promise<void> {
+  const config = await readConfig(process.env);
+  const app = await NestFactory.create(WorkerModule.with(config), {
+    logger: new ConsoleLogger({ json: true, compact: true }),
+    abortOnError: false,
+  });
+  const worker = app.get(LoadWorker);
+  let isStopping = false;
+  const stop = async (): Promise<void> => {
+    // The second time somebody is in a hurry: the servers roll back by themselves.
+    if (isStopping) process.exit(EXIT_FAILED);
+    isStopping = true;
+    const isOrderly = await worker.close();
+    await app.close();
+    process.exit(isOrderly ? EXIT_STOPPED : EXIT_FAILED);
+  };
+  for (const signal of SIGNALS) process.on(signal, () => void stop());
+  if (config.hasParent) process.on('disconnect', () => void stop());
+  await app.listen(config.port, config.host);
+  new Logger('Worker').log(`Health at ${await app.getUrl()}/readyz`);
+}
+
+main().catch((error: unknown) => {
+  const { code, message, advice } = asCopylineError(error);
+  process.stderr.write(`copyline-worker cannot start: ${code}: ${message}\n${advice}\n`);
+  process.exit(EXIT_FAILED);
+});
