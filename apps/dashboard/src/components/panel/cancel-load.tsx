@@ -1,0 +1,76 @@
+import type { Job } from '@copyline/contracts';
+import { useRef, useState } from 'preact/hooks';
+
+import { ApiError } from '../../api/client.ts';
+import { cancelJob } from '../../state/store.ts';
+import { isCancelling } from '../../words/states.ts';
+
+/** The way to stop a load that has not ended, with a question before. */
+export function CancelLoad({ job }: { readonly job: Job }) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [isSending, setSending] = useState(false);
+  const [fault, setFault] = useState<string | null>(null);
+  const isUnderWay = isSending || isCancelling(job);
+
+  async function cancel(): Promise<void> {
+    dialog.current?.close();
+    // The button that opened the dialog is about to be disabled, and would lose the focus to nowhere.
+    dialog.current?.closest<HTMLElement>('.panel')?.focus();
+    setSending(true);
+    setFault(null);
+    try {
+      await cancelJob(job.id);
+    } catch (error) {
+      setFault(faultText(error));
+    } finally {
+      setSending(false);
+    }
+  }
+
+  return (
+    <div class="cancel">
+      <button
+        type="button"
+        class="button button-danger"
+        disabled={isUnderWay}
+        onClick={() => dialog.current?.showModal()}
+      >
+        {isUnderWay ? 'Cancelling…' : 'Cancel load…'}
+      </button>
+      <p class="field-fault" role="alert">
+        {fault}
+      </p>
+      <dialog ref={dialog} class="dialog" aria-labelledby="cancel-title">
+        <h2 id="cancel-title">Cancel this load?</h2>
+        <p>
+          <strong>{job.load.source}</strong> into {job.load.connection} · {job.load.into}
+        </p>
+        <p>{consequence(job)}</p>
+        <div class="dialog-buttons">
+          <button type="button" class="button" onClick={() => dialog.current?.close()}>
+            Keep it
+          </button>
+          <button type="button" class="button button-danger" onClick={() => void cancel()}>
+            Yes, cancel the load
+          </button>
+        </div>
+      </dialog>
+    </div>
+  );
+}
+
+function consequence(job: Job): string {
+  switch (job.state) {
+    case 'running':
+      return 'What it has copied so far is rolled back. If COMMIT has been sent already, the load ends as done all the same.';
+    case 'in-doubt':
+      return 'Whether its rows are in the target is not known yet. A cancel does not change what has been committed.';
+    default:
+      return 'It will not be started again. Nothing of it is in the target.';
+  }
+}
+
+function faultText(error: unknown): string {
+  if (!(error instanceof ApiError)) return 'Something went wrong. Try again.';
+  return `${error.message} ${error.advice}`.trim();
+}

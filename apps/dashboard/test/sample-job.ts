@@ -1,0 +1,95 @@
+import type { Job, LoadReport, ReportError } from '@copyline/contracts';
+
+/** The moment in which the tests take place. */
+export const NOW = Date.parse('2026-11-21T12:00:00.000Z');
+
+export function ago(seconds: number): string {
+  return new Date(NOW - seconds * 1000).toISOString();
+}
+
+/** A queued load, but for what a test cares about. */
+export function sampleJob(more: Partial<Job> = {}): Job {
+  return {
+    id: '0198c0de-0001-7a11-8bad-000000000001',
+    state: 'queued',
+    load: {
+      source: 'inbox:airports.csv',
+      connection: 'embedded',
+      into: 'airports',
+      format: 'csv',
+      dialect: {
+        delimiter: ',',
+        quote: '"',
+        escape: '"',
+        null: '',
+        header: true,
+        skipLines: 0,
+        skipBlankLines: false,
+      },
+      create: false,
+      allowEmpty: false,
+      ledger: 'target',
+      slot: '',
+      force: false,
+      maxRecordBytes: 67_108_864,
+    },
+    schedule: null,
+    runs: 0,
+    cancelRequested: false,
+    createdAt: ago(3),
+    startedAt: null,
+    finishedAt: null,
+    nextRunAt: null,
+    worker: null,
+    progress: null,
+    report: null,
+    error: null,
+    revision: 1,
+    ...more,
+  };
+}
+
+export function sampleReport(more: Partial<LoadReport> = {}): LoadReport {
+  return {
+    loadId: 'f3a1',
+    status: 'loaded',
+    guarantee: 'exactly-once',
+    target: { database: 'postgresql://db/dwh', table: 'public.airports', created: false },
+    source: 'inbox:airports.csv',
+    files: [],
+    rowsParsed: 1000,
+    rowsLoaded: 1000,
+    rowsRejected: 0,
+    rowsSkipped: 0,
+    rowsSuppressed: 0,
+    bytesRead: 50_000_000,
+    durationMs: 2500,
+    phases: { connect: 10, copy: 2000, commit: 30 },
+    lane: null,
+    attempts: 1,
+    deduplicated: false,
+    warnings: [],
+    error: null,
+    ...more,
+  };
+}
+
+export function sampleError(more: Partial<ReportError> = {}): ReportError {
+  return {
+    code: 'VALUE_REFUSED',
+    message: 'The server refused “x” for column price.',
+    source: null,
+    record: null,
+    line: null,
+    column: null,
+    byteOffset: null,
+    excerpt: null,
+    expected: null,
+    sqlstate: null,
+    retry: 'never',
+    commitState: 'rolled_back',
+    located: false,
+    advice: 'Correct the value.',
+    ...more,
+  };
+}
