@@ -1,0 +1,106 @@
+import {
+  commitGate,
+  openGate,
+  postgres18,
+  useOwnDatabase,
+  writeCsv,
+  type WrittenCsv,
+} from '@copyline/testkit';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+
+import { loadedExactlyOnce, notLoaded } from '../exactly-once.ts';
+import { createService, type Scheduler, type Service, type Worker } from './service.ts';
+
+const ROWS = 20_000;
+
+describe('F73: a job that is cancelled', () => {
+  const db = useOwnDatabase(postgres18());
+
+  async function prepare(): Promise<{ service: Service; scheduler: Scheduler; file: WrittenCsv }> {
+    const service = await createService(db, { backend: 'postgres' });
+    const file = await writeCsv(join(service.inbox, 'rows.csv'), { rows: ROWS, shape: 'mixed' });
+    await db.sql(file.createTableSql('t'));
+    return { service, scheduler: await service.startScheduler(), file };
+  }
+
+  it('in the queue is cancelled at once and never run', async () => {
+    const { service, scheduler } = await prepare();
+    const { id } = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
+
+    expect(await scheduler.cancel(id)).toMatchObject({ state: 'cancelled', runs: 0 });
+    const worker = await service.startWorker();
+    const other = await scheduler.submit({ source: 'inbox:rows.csv', into: 't', slot: 'other' });
+    await scheduler.jobEnded(other.id);
+
+    expect(await scheduler.job(id)).toMatchObject({ state: 'cancelled', runs: 0 });
+    await expect(scheduler.cancel(id)).rejects.toThrow('409 JOB_FINISHED');
+    await stop(worker, scheduler);
+  });
+
+  it('in COPY is rolled back', async () => {
+    const { service, scheduler } = await prepare();
+    const gate = await openGate(db, 't', { column: 'rid', at: ROWS * 0.6 });
+    const worker = await service.startWorker();
+    const { id } = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
+    await gate.reached({ timeoutMs: 30_000 });
+
+    expect(await scheduler.cancel(id)).toMatchObject({ state: 'running', cancelRequested: true });
+    const job = await scheduler.jobEnded(id);
+    await gate.release();
+
+    expect(job).toMatchObject({
+      state: 'cancelled',
+      error: { code: 'JOB_CANCELLED', source: 'inbox:rows.csv' },
+    });
+    await stop(worker, scheduler);
+    await notLoaded(db, 't');
+  });
+
+  it('in COMMIT is what the server answers', async () => {
+    const { service, scheduler } = await prepare();
+    const gate = await commitGate(db, 't', { column: 'rid', at: 7 });
+    const worker = await service.startWorker();
+    const { id } = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
+    await gate.reached({ timeoutMs: 30_000 });
+
+    await scheduler.cancel(id);
+    await scheduler.jobWhen(id, 'to be told of it', (job) => job.cancelRequested);
+    await gate.release();
+
+    expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done', cancelRequested: true });
+    await stop(worker, scheduler);
+    await loadedExactlyOnce(db, 't', ROWS);
+  });
+
+  it('after its worker has died is what the ledger says', async () => {
+    const { service, scheduler } = await prepare();
+    const told = await openGate(db, 'copyline_control.submission', {
+      column: 'state',
+      at: 'done',
+      event: 'update',
+    });
+    const worker = await service.startWorker();
+    const { id } = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
+    const telling = await told.reached({ timeoutMs: 30_000 });
+    worker.kill('SIGKILL');
+    await worker.exit;
+    await db.sql('SELECT pg_terminate_backend($1)', [telling]);
+    await told.release();
+
+    await scheduler.cancel(id);
+    const second = await service.startWorker();
+
+    expect(await scheduler.jobEnded(id)).toMatchObject({
+      state: 'done',
+      report: { rowsLoaded: ROWS },
+    });
+    await stop(second, scheduler);
+    await loadedExactlyOnce(db, 't', ROWS);
+  });
+});
+
+async function stop(...processes: (Scheduler | Worker)[]): Promise<void> {
+  for (const running of processes) running.kill('SIGTERM');
+  await Promise.all(processes.map((running) => running.exit));
+}
