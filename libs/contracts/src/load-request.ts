@@ -9,7 +9,10 @@ import { loadSpecSchema } from './load-spec.ts';
 export const sourceNameSchema = z
   .string()
   .max(1024)
-  .regex(/^[a-z][a-z0-9_-]*:[^/]/, 'is written root:path, for example inbox:orders.csv')
+  .regex(/^[a-z][a-z0-9_-]*:[^/]/, {
+    error: 'is written root:path, for example inbox:orders.csv',
+    abort: true,
+  })
   .refine((name) => !/[\0\\]/.test(name), 'has a NUL or a backslash')
   .refine(
     (name) => pathBelowRoot(name).every((part) => part !== '' && part !== '.' && part !== '..'),

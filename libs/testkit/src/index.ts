@@ -45,3 +45,6 @@ export {
   runProcess,
   type RunningProcess,
 } from './run-process.ts';
+
+// A browser
+export { hasBrowser, openBrowser } from './browser.ts';

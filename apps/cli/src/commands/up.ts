@@ -1,12 +1,8 @@
 import type { Command } from 'commander';
 
-import { runCommand, type CommonOptions } from './command.ts';
+import type { UpOptions } from '../up/run-services.ts';
+import { runCommand } from './command.ts';
 import { parseCount } from './values.ts';
-
-export interface UpOptions extends CommonOptions {
-  readonly port?: number;
-  readonly worker: boolean;
-}
 
 export function addUpCommand(program: Command): void {
   program

@@ -4,14 +4,18 @@ import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
-import type { CommandContext } from '../commands/command.ts';
-import type { UpOptions } from '../commands/up.ts';
+import type { CommandContext, CommonOptions } from '../commands/command.ts';
 import { EXIT } from '../exit-code.ts';
 import { nearPath } from '../service/open-service.ts';
 import { apiEndpoint, healthEndpoint, type Endpoint } from './ports.ts';
 import { programOf, ServiceProcess, type ServiceEnd } from './service-process.ts';
 import { StopSignals } from './stop-signals.ts';
 import { welcomeText } from './welcome-text.ts';
+
+export interface UpOptions extends CommonOptions {
+  readonly port?: number;
+  readonly worker: boolean;
+}
 
 /** A scheduler has nothing to finish but the answers it is giving. */
 const SCHEDULER_GRACE_MS = 5_000;
