@@ -1,9 +1,11 @@
 /**
- * `npm run demo`: Copyline's first minute. Runs the real command line in a directory of its own,
- * checks every step against the database, and leaves nothing behind.
+ * `npm run demo`: Copyline's first minute. Starts the whole service in a directory of its own and
+ * works with it through the real command line: API, queue, worker, COPY, ledger. Checks every step
+ * against the database, and leaves nothing behind.
  */
 import { spawn } from 'node:child_process';
-import { chmod, copyFile, mkdtemp, realpath, rm, stat } from 'node:fs/promises';
+import { once } from 'node:events';
+import { chmod, copyFile, mkdtemp, readFile, realpath, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,6 +21,10 @@ const AIRPORT_ROWS = 3376;
 const FAULT = { line: 1234, field: 5, value: '42.66O' };
 /** After Ctrl-C: a command on the same terminal has heard it, too, and is rolling back. */
 const LEAVE_MS = 3000;
+/** A service that is not there by then has a fault to tell of. */
+const START_MS = 60_000;
+/** The schedule of the demo is due every second. */
+const OCCURRENCE_MS = 15_000;
 
 const { rows: rowsGiven } = parseArgs({
   options: { rows: { type: 'string', default: '1000000' } },
@@ -28,6 +34,8 @@ const orderRows = Number(rowsGiven);
 const startedAt = performance.now();
 let directory;
 let database;
+/** `copyline up`, with the address of its API. */
+let service;
 /** The command that runs at the moment. */
 let running;
 let interrupted = false;
@@ -43,24 +51,43 @@ async function demo() {
 
   say(`Copyline loads files into PostgreSQL: exactly once, or not at all.
 This demo works in ${directory} and removes it at the end.`);
-  // Held open here, so that the commands below need not start and stop the server each time.
+  // Opened here only to know where its files are: they have to be gone in the end.
   const { openEmbedded } = await import('@copyline/embedded').catch(() =>
     fail('Copyline is not built yet: run `npm run build` first'),
   );
   database = await openEmbedded({ home: path.join(directory, '.copyline'), onStatus: say });
-  say('An embedded PostgreSQL is running: nothing to install, nothing to configure.');
+  await startService();
 
   await loadAirports();
   await loadOrders();
   await loadAgain();
   await loadFaulty();
+  await fireSchedule();
   await showHistory();
+}
+
+/** The same as `copyline up` in a terminal of its own: it runs until it is told to stop. */
+async function startService() {
+  say(`${paint('bold', '$ copyline up')} &`);
+  const child = start(['up', '--port', '0', '--json', '--quiet'], ['ignore', 'pipe', 'inherit']);
+  service = { child, ended: once(child, 'close') };
+  const timeout = setTimeout(() => child.kill('SIGKILL'), START_MS);
+  child.stdout.setEncoding('utf8');
+  const line = once(child.stdout, 'data').then(([text]) => text);
+  const first = await Promise.race([line, service.ended.then(() => undefined)]);
+  clearTimeout(timeout);
+  if (first === undefined) fail('`copyline up` has ended by itself');
+  const { server, tokenFile } = JSON.parse(first);
+  service.server = server;
+  service.token = (await readFile(tokenFile, 'utf8')).trim();
+  say(`An embedded PostgreSQL, a scheduler and a worker are running: nothing to install, nothing to
+configure. Files are put into ${paint('bold', 'inbox/')}; the dashboard would be at ${server}.`);
 }
 
 async function loadAirports() {
   begin('1', 'A public data set into a table that does not exist yet');
-  await copyFile(AIRPORTS, path.join(directory, 'airports.csv'));
-  await copyline(['load', 'airports.csv', '--into', 'demo.airports', '--create']);
+  await copyFile(AIRPORTS, inbox('airports.csv'));
+  await submit('airports.csv', 'demo.airports', '--create');
   await expectRows('demo.airports', AIRPORT_ROWS);
   say('The table was made from the data. Now ask it something:');
   await copyline([
@@ -71,35 +98,60 @@ async function loadAirports() {
 
 async function loadOrders() {
   begin('2', `A larger file: ${count(orderRows)} orders with quotes, dates, numbers and NULLs`);
-  const file = path.join(directory, 'orders.csv');
+  const file = inbox('orders.csv');
   await writeOrders(file, orderRows);
   say(`Made orders.csv, ${(await sizeOf(file)).toFixed(0)} MB.`);
-  await copyline(['load', 'orders.csv', '--into', 'demo.orders', '--create']);
+  await submit('orders.csv', 'demo.orders', '--create');
   await expectRows('demo.orders', orderRows);
 }
 
 async function loadAgain() {
   begin('3', 'The same file again: a job that was repeated, a file that was delivered twice');
-  await copyline(['load', 'orders.csv', '--into', 'demo.orders']);
+  await submit('orders.csv', 'demo.orders');
   await expectRows('demo.orders', orderRows);
   say('Answered from the ledger, without reading the file. And under another name:');
-  await copyFile(path.join(directory, 'orders.csv'), path.join(directory, 'orders-copy.csv'));
-  await copyline(['load', 'orders-copy.csv', '--into', 'demo.orders']);
+  await copyFile(inbox('orders.csv'), inbox('orders-copy.csv'));
+  await submit('orders-copy.csv', 'demo.orders');
   await expectRows('demo.orders', orderRows);
   say('Recognised by its content. Every row is there exactly once.');
 }
 
 async function loadFaulty() {
   begin('4', 'A file with one wrong value: the letter O instead of a zero');
-  const source = path.join(directory, 'airports.csv');
-  await writeWithFault(source, path.join(directory, 'airports-typo.csv'), FAULT);
-  await copyline(['load', 'airports-typo.csv', '--into', 'demo.airports'], { exitCode: 1 });
+  await writeWithFault(inbox('airports.csv'), inbox('airports-typo.csv'), FAULT);
+  const command = submission('airports-typo.csv', 'demo.airports');
+  await copyline(command, { exitCode: 1 });
   await expectRows('demo.airports', AIRPORT_ROWS);
   say('The place of the fault is named, and nothing of the file is in the table.');
 }
 
+async function fireSchedule() {
+  begin('5', 'A schedule: every second here, every night at home');
+  await copyFile(AIRPORTS, inbox('nightly.csv'));
+  const load = { source: 'inbox:nightly.csv', into: 'demo.nightly', create: true };
+  await api('PUT', '/schedules/nightly', { cron: '* * * * * *', timeZone: 'Europe/Berlin', load });
+  const jobId = await firstOccurrence('nightly');
+  await api('POST', '/schedules/nightly/pause');
+  const job = await api('GET', `/jobs/${jobId}?waitSeconds=20`);
+  if (job.state !== 'done') fail(`the scheduled load is ${job.state}`);
+  await expectRows('demo.nightly', AIRPORT_ROWS);
+  say(`Due at ${job.schedule.nominalAt}: ${count(job.report.rowsLoaded)} rows loaded. Paused.`);
+}
+
+async function firstOccurrence(schedule) {
+  const deadline = performance.now() + OCCURRENCE_MS;
+  while (performance.now() < deadline) {
+    const { occurrences } = await api('GET', `/schedules/${schedule}/occurrences`);
+    const submitted = occurrences.findLast(({ outcome }) => outcome === 'submitted');
+    if (submitted !== undefined) return submitted.jobId;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return fail('the schedule was not due');
+}
+
 async function showHistory() {
-  begin('5', 'What happened, as the ledger in the database knows it');
+  begin('6', 'What happened: the jobs, and the loads as the ledger in the database knows them');
+  await copyline(['jobs']);
   await copyline(['history']);
   const { loads } = await copylineJson(['history']);
   const outcomes = loads.map(({ source, state, error }) => {
@@ -109,6 +161,36 @@ async function showHistory() {
   expectIncludes(outcomes, 'airports.csv done');
   expectIncludes(outcomes, 'orders.csv done');
   expectIncludes(outcomes, `airports-typo.csv VALUE_REFUSED line ${FAULT.line}`);
+}
+
+// — working with the service —
+
+const inbox = (file) => path.join(directory, 'inbox', file);
+
+/** A load as it is submitted to the queue; a worker runs it, and the command waits for its end. */
+function submission(file, table, ...flags) {
+  return ['submit', `inbox:${file}`, '--into', table, ...flags, '--wait'];
+}
+
+async function submit(file, table, ...flags) {
+  await copyline(submission(file, table, ...flags));
+}
+
+/** What has no command yet: the HTTP API, shown as one would call it. */
+async function api(method, route, body) {
+  if (interrupted) throw new DemoFailure();
+  if (method !== 'GET') {
+    const data = body === undefined ? '' : ` ${JSON.stringify(body)}`;
+    process.stdout.write(`${paint('bold', `${method} /api/v1${route}`)}${data}\n`);
+  }
+  const response = await fetch(`${service.server}/api/v1${route}`, {
+    method,
+    headers: { Authorization: `Bearer ${service.token}`, 'Content-Type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const answer = await response.json();
+  if (!response.ok) fail(`${method} ${route}: ${answer.detail}`);
+  return answer;
 }
 
 // — running commands —
@@ -132,13 +214,7 @@ async function copylineJson(args) {
 function run(args, stdout) {
   if (interrupted) throw new DemoFailure();
   return new Promise((resolve, reject) => {
-    const env = { ...process.env, COPYLINE_HOME: path.join(directory, '.copyline') };
-    delete env.COPYLINE_CONFIG;
-    const child = spawn(process.execPath, [COPYLINE, ...args], {
-      cwd: directory,
-      env,
-      stdio: ['ignore', stdout, 'inherit'],
-    });
+    const child = start(args, ['ignore', stdout, 'inherit']);
     running = child;
     let text = '';
     child.stdout?.setEncoding('utf8').on('data', (chunk) => (text += chunk));
@@ -149,6 +225,14 @@ function run(args, stdout) {
       else resolve({ exitCode: code ?? signal, stdout: text });
     });
   });
+}
+
+function start(args, stdio) {
+  // What the environment says about another Copyline is not meant for this one.
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('COPYLINE_'));
+  const env = { ...Object.fromEntries(own), COPYLINE_HOME: path.join(directory, '.copyline') };
+  if (service?.server !== undefined) env.COPYLINE_SERVER = service.server;
+  return spawn(process.execPath, [COPYLINE, ...args], { cwd: directory, env, stdio });
 }
 
 async function expectRows(table, expected) {
@@ -200,6 +284,10 @@ async function sizeOf(file) {
 // — the end —
 
 async function cleanUp() {
+  if (service !== undefined) {
+    service.child.kill('SIGTERM');
+    await service.ended;
+  }
   await database?.close();
   if (database !== undefined) {
     // Outside the directory only where root's PostgreSQL could not get into it.
@@ -217,6 +305,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     const child = running;
     if (signal !== 'SIGINT') child?.kill(signal);
     setTimeout(() => child?.kill('SIGTERM'), LEAVE_MS).unref();
+    // It may still be starting.
+    service?.child.kill('SIGTERM');
   });
 }
 
@@ -241,7 +331,9 @@ if (interrupted) {
   process.exitCode = 1;
 } else {
   say(`
-${paint('green', '✔')} Demo complete in ${seconds} s: ${count(AIRPORT_ROWS + orderRows)} rows loaded exactly once, one faulty file refused.
-  The server is stopped and ${directory} is removed. Next: your own file,
+${paint('green', '✔')} Demo complete in ${seconds} s: ${count(2 * AIRPORT_ROWS + orderRows)} rows loaded exactly once, one faulty file refused.
+  Everything is stopped and ${directory} is removed. Next, with a dashboard to look at:
+  ${paint('bold', 'node_modules/.bin/copyline up')}
+  or without any service, your own file:
   ${paint('bold', 'node_modules/.bin/copyline load your.csv --into your_table --create')}`);
 }

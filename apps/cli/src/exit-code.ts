@@ -17,6 +17,7 @@ export const EXIT = {
 const USAGE_CODES: readonly ErrorCode[] = [
   'USAGE',
   'CONFIG_INVALID',
+  'PORT_IN_USE',
   'CONNINFO_INVALID',
   'REQUEST_INVALID',
   'CONNECTION_UNKNOWN',

@@ -20,8 +20,8 @@ const BEAT_MS = 3_000;
  * the reconnection after an outage seconds.
  */
 const STUCK_AFTER_MS = 60_000;
-/** A ROLLBACK is fast; a server that is gone is noticed sooner. */
-const ROLLBACK_MS = 15_000;
+/** A ROLLBACK is fast; whoever supervises us gives us some ten seconds more than the grace. */
+const ROLLBACK_MS = 8_000;
 
 /** One worker: takes loads from the queue, runs them, and gives them up in good order. */
 export class LoadWorker implements OnApplicationShutdown {

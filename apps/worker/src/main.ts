@@ -32,7 +32,12 @@ async function main(): Promise<void> {
     process.exit(isOrderly ? EXIT_STOPPED : EXIT_FAILED);
   };
   for (const signal of SIGNALS) process.on(signal, () => void stop());
-  if (config.hasParent) process.on('disconnect', () => void stop());
+  if (config.hasParent) {
+    // Whoever has started us is gone, or has no other way to say it; never the second time.
+    process.on('disconnect', () => {
+      if (!isStopping) void stop();
+    });
+  }
   await app.listen(config.port, config.host);
   new Logger('Worker').log(`Health at ${await app.getUrl()}/readyz`);
 }

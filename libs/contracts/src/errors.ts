@@ -368,6 +368,17 @@ export const ERRORS = define({
     advice: 'Start it with `copyline up`, or set COPYLINE_SERVER to its address.',
   },
 
+  PORT_IN_USE: {
+    retry: 'never',
+    meaning: 'The port that is to be listened on is taken.',
+    advice: 'Stop the program that uses it, or choose another port.',
+  },
+  SERVICE_FAILED: {
+    retry: 'never',
+    meaning: 'The scheduler or the worker did not start, or ended by itself.',
+    advice: 'Read what it has printed; no load is lost.',
+  },
+
   // — the embedded database —
   EMBEDDED_UNAVAILABLE: {
     retry: 'never',

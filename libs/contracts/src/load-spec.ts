@@ -9,8 +9,8 @@ export const csvDialectSchema = z.strictObject({
   delimiter: z.string().default(','),
   /** One ASCII character. */
   quote: z.string().default('"'),
-  /** One ASCII character; the quote itself means that quotes are doubled. */
-  escape: z.string().default('"'),
+  /** One ASCII character; without it quotes are doubled. */
+  escape: z.string().optional(),
   /** An unquoted field of exactly this text is NULL. */
   null: z.string().default(''),
   /** Whether the first record names the columns. */

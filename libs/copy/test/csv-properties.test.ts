@@ -47,7 +47,7 @@ describe('records written in any dialect', () => {
   it('are what csv-parse finds', () => {
     fc.assert(
       fc.property(generatedCsv, (csv) => {
-        const { delimiter, quote, escape } = csv.dialect;
+        const { delimiter, quote, escape = quote } = csv.dialect;
         const found = parse(csv.text, {
           delimiter,
           quote,

@@ -12,7 +12,7 @@ export interface Endpoint {
 /**
  * The endpoint for the API: as configured, or with any free port where that is 0.
  *
- * @throws CopylineError `CONFIG_INVALID` when the port is taken, saying by whom, or cannot be used
+ * @throws CopylineError `PORT_IN_USE`, saying by whom; `CONFIG_INVALID` when it cannot be listened on
  */
 export async function apiEndpoint(wanted: Endpoint): Promise<Endpoint> {
   const port = await tryListen(wanted);
@@ -21,7 +21,7 @@ export async function apiEndpoint(wanted: Endpoint): Promise<Endpoint> {
   if (port === 'EADDRINUSE') {
     const isOurs = await isScheduler(address);
     throw new CopylineError(
-      'CONFIG_INVALID',
+      'PORT_IN_USE',
       isOurs
         ? `A scheduler of Copyline is running at ${address} already`
         : `Another program is using port ${String(wanted.port)} of ${wanted.host}`,

@@ -26,7 +26,7 @@ const SIGNAL_SKEW_MS = 250;
  * Runs the embedded database, the scheduler and a worker until a signal comes or one of them ends.
  *
  * @returns the exit code
- * @throws CopylineError `CONFIG_INVALID` for a port that is taken, `SERVICE_UNREACHABLE` when a
+ * @throws CopylineError `PORT_IN_USE`, `SERVICE_FAILED` when a
  *   service does not start or ends by itself, or as the embedded database does
  */
 export async function runServices(options: UpOptions, context: CommandContext): Promise<number> {
@@ -151,7 +151,7 @@ function announce(
  */
 async function afterSkew({ name, text }: ServiceEnd, signals: StopSignals): Promise<CopylineError> {
   await delay(SIGNAL_SKEW_MS, undefined, { signal: signals.signal }).catch(() => undefined);
-  return new CopylineError('SERVICE_UNREACHABLE', `The ${name} has ended by itself (${text})`, {
+  return new CopylineError('SERVICE_FAILED', `The ${name} has ended by itself (${text})`, {
     advice: 'Read what it has printed; everything else was stopped, and no load is lost.',
   });
 }

@@ -67,7 +67,7 @@ export class ServiceProcess {
   /**
    * Waits until the service takes work.
    *
-   * @throws CopylineError `SERVICE_UNREACHABLE` after a minute; the reason of the signal
+   * @throws CopylineError `SERVICE_FAILED` after a minute; the reason of the signal
    */
   async untilReady(signal: AbortSignal): Promise<void> {
     const deadline = performance.now() + READY_TIMEOUT_MS;
@@ -76,7 +76,7 @@ export class ServiceProcess {
       if (await answersReady(this.#options.address)) return;
       if (performance.now() > deadline) {
         throw new CopylineError(
-          'SERVICE_UNREACHABLE',
+          'SERVICE_FAILED',
           `The ${this.name} was not ready within ${String(READY_TIMEOUT_MS / 1000)} s`,
           { advice: 'Read what it has printed above; more of it with --verbose.' },
         );

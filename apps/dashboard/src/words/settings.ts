@@ -17,7 +17,7 @@ export function unusualSettings(load: LoadRequest): (readonly [label: string, va
     ['Again', load.force && 'loaded although the ledger knows the content'],
     ['Delimiter', dialect.delimiter !== ',' && visible(dialect.delimiter)],
     ['Quote', dialect.quote !== '"' && visible(dialect.quote)],
-    ['Escape', dialect.escape !== dialect.quote && visible(dialect.escape)],
+    ['Escape', dialect.escape !== undefined && visible(dialect.escape)],
     ['NULL', dialect.null !== '' && visible(dialect.null)],
     ['Header', !dialect.header && 'none'],
     ['Lines skipped', dialect.skipLines > 0 && String(dialect.skipLines)],

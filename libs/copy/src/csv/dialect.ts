@@ -16,7 +16,8 @@ export interface DialectBytes {
  * @throws CopylineError `CONFIG_INVALID`, naming every fault at once.
  */
 export function dialectBytes(dialect: CsvDialect): DialectBytes {
-  const { delimiter, quote, escape, null: nullMarker } = dialect;
+  const { delimiter, quote, null: nullMarker } = dialect;
+  const escape = escapeOf(dialect);
   const faults: string[] = [];
   for (const [name, text] of Object.entries({ delimiter, quote, escape })) {
     if (text.length !== 1 || text > '\x7f') faults.push(`${name} must be one ASCII character`);
@@ -41,13 +42,18 @@ export function dialectBytes(dialect: CsvDialect): DialectBytes {
   };
 }
 
+/** As in SQL's COPY: a quote is doubled unless another character is chosen. */
+export function escapeOf({ quote, escape = quote }: CsvDialect): string {
+  return escape;
+}
+
 /** The options of COPY that make the server read the same dialect. */
 export function copyOptions(dialect: CsvDialect): string {
   const options = [
     'FORMAT csv',
     `DELIMITER ${quoteLiteral(dialect.delimiter)}`,
     `QUOTE ${quoteLiteral(dialect.quote)}`,
-    `ESCAPE ${quoteLiteral(dialect.escape)}`,
+    `ESCAPE ${quoteLiteral(escapeOf(dialect))}`,
     `NULL ${quoteLiteral(dialect.null)}`,
     `ENCODING 'UTF8'`,
   ];

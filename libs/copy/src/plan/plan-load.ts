@@ -3,7 +3,7 @@ import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
 import { delimiterAdvice, likelyDelimiter } from '../csv/delimiter-advice.ts';
-import { copyOptions, dialectBytes } from '../csv/dialect.ts';
+import { copyOptions, dialectBytes, escapeOf } from '../csv/dialect.ts';
 import type { ScannerOptions } from '../csv/scanner.ts';
 import type { DoneLoad } from '../ledger/ledger.ts';
 import type { FileVersion } from '../source/local-file.ts';
@@ -223,12 +223,12 @@ function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): Ledg
  * load, but are not part of it.
  */
 function fingerprintOf(spec: LoadSpec, columns: readonly string[]): string {
-  const { delimiter, quote, escape, header, skipLines, skipBlankLines } = spec.dialect;
+  const { delimiter, quote, header, skipLines, skipBlankLines } = spec.dialect;
   const parts = {
     version: FINGERPRINT_VERSION,
     format: spec.format,
     columns,
-    dialect: [delimiter, quote, escape, spec.dialect.null, header, skipLines, skipBlankLines],
+    dialect: [delimiter, quote, escapeOf(spec.dialect), spec.dialect.null, header, skipLines, skipBlankLines],
   };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

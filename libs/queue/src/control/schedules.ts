@@ -159,14 +159,11 @@ export class Schedules {
     if (row === undefined) return 'none';
     const awaited = new Date(row.next_at ?? '');
     const due = whatIsDue(row.spec, awaited, await readClock(query));
-    for (const missed of due?.missed ?? []) {
-      if (await this.#hasHappened(query, row.name, missed)) continue;
-      await this.#record(query, row.name, {
-        nominalAt: missed,
-        trigger: 'cron',
-        outcome: 'missed',
-      });
-    }
+    await query(
+      `INSERT INTO ${this.#schema}.occurrence (schedule, nominal_at, trigger, outcome)
+       SELECT $1, unnest($2::timestamptz[]), 'cron', 'missed' ON CONFLICT DO NOTHING`,
+      [row.name, (due?.missed ?? []).map((missed) => missed.toISOString())],
+    );
     const nominalAt = due?.nominalAt ?? awaited;
     // The clock may have been set back, and the schedule put again. It must not stop all others.
     const job = (await this.#hasHappened(query, row.name, nominalAt))
