@@ -5,6 +5,7 @@ import { compare } from './compare.mjs';
 import { SHAPES } from './data-sets.mjs';
 import { interruption } from './measure.mjs';
 import { measureMemory } from './memory.mjs';
+import { measureSmallJobs } from './small-job.mjs';
 
 const USAGE = `npm run bench -- [flags]
 
@@ -12,13 +13,15 @@ const USAGE = `npm run bench -- [flags]
   --set NAME     ${SHAPES.join(', ')}; may be given several times (default: all)
   --rows N       rows of each file (default: enough for 8 seconds of psql)
   --reps N       repetitions (default: 3)
-  --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads`;
+  --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads
+  --jobs         instead: a small load from its submission to its COMMIT, on both queues`;
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interruption.abort());
 
 try {
   const options = readOptions();
   if (options.memory) await measureMemory(options);
+  else if (options.jobs) await measureSmallJobs(options);
   else await compare(options);
 } catch (error) {
   if (interruption.signal.aborted) {
@@ -36,6 +39,7 @@ function readOptions() {
       options: {
         quick: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
+        jobs: { type: 'boolean', default: false },
         set: { type: 'string', multiple: true },
         rows: { type: 'string' },
         reps: { type: 'string' },
@@ -46,6 +50,7 @@ function readOptions() {
     return {
       quick: values.quick,
       memory: values.memory,
+      jobs: values.jobs,
       shapes: values.set,
       rows: numberOf('--rows', values.rows),
       repetitions: numberOf('--reps', values.reps),
