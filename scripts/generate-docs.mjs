@@ -10,19 +10,21 @@ import * as prettier from 'prettier';
 import { cliPage } from './docs/cli-page.mjs';
 import { configurationPage } from './docs/configuration-page.mjs';
 import { errorsPage } from './docs/errors-page.mjs';
+import { openApiPage } from './docs/openapi-page.mjs';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const PAGES = {
   'docs/cli.md': cliPage,
   'docs/configuration.md': configurationPage,
   'docs/errors.md': errorsPage,
+  'docs/openapi.json': openApiPage,
 };
 
 const check = process.argv.includes('--check');
 for (const [name, page] of Object.entries(PAGES)) {
   const file = path.join(ROOT, name);
   const options = await prettier.resolveConfig(file);
-  const text = await prettier.format(await page(), { ...options, parser: 'markdown' });
+  const text = await prettier.format(await page(), { ...options, filepath: file });
   const existing = await readFile(file, 'utf8').catch(() => undefined);
   if (existing === text) continue;
   if (check) {
