@@ -273,8 +273,10 @@ describe.skipIf(redisServer() === undefined || !hasPsql)('its commands, as proce
     const [program = '', ...args] = command.map(outside);
     return runProcess(program, args, { cwd: home, ...options });
   };
-  const exitCode = async (command: readonly string[], env: Environment): Promise<number | null> =>
-    (await start(command, { env }).exit).code;
+  const exitCode = (command: readonly string[], env: Environment = {}): number | null => {
+    const [program = '', ...args] = command.map(outside);
+    return spawnSync(program, args, { cwd: home, env: { ...process.env, ...env } }).status;
+  };
 
   beforeEach(async () => {
     home = await temporaryFolder();
@@ -311,10 +313,10 @@ describe.skipIf(redisServer() === undefined || !hasPsql)('its commands, as proce
     const { command = [], healthcheck } = compose.services.redis;
     const redis = start([...command, '--port', String(redisPort), '--dir', home]);
     const [, check = ''] = healthcheck?.test ?? [];
-    await waitFor('the health check of Redis to pass', async () => {
-      const probe = start(['sh', '-c', check.replace('redis-cli', `redis-cli -p ${redisPort}`)]);
-      return (await probe.exit).code === 0;
-    });
+    await waitFor(
+      'the health check of Redis to pass',
+      () => exitCode(['sh', '-c', check.replace('redis-cli', `redis-cli -p ${redisPort}`)]) === 0,
+    );
     return redis;
   }
 
@@ -330,7 +332,7 @@ describe.skipIf(redisServer() === undefined || !hasPsql)('its commands, as proce
       // Any port that is free here; in a container all are.
       env[key] = key.endsWith('PORT') ? String(await freePort()) : outside(String(value));
     }
-    expect(await exitCode(healthcheck, env)).toBe(1);
+    expect(exitCode(healthcheck, env)).toBe(1);
     const running = start(cmd, { env });
     await running.waitForOutput(/Listening at|Health at/, { timeoutMs: 45_000 });
     return { running, env };
@@ -342,8 +344,8 @@ describe.skipIf(redisServer() === undefined || !hasPsql)('its commands, as proce
     const scheduler = await startProgram('scheduler');
     const worker = await startProgram('worker');
 
-    expect(await exitCode(images.scheduler.healthcheck, scheduler.env)).toBe(0);
-    expect(await exitCode(images.worker.healthcheck, worker.env)).toBe(0);
+    expect(exitCode(images.scheduler.healthcheck, scheduler.env)).toBe(0);
+    expect(exitCode(images.worker.healthcheck, worker.env)).toBe(0);
 
     const tokenFile = join(home, 'state', 'token');
     expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
@@ -389,7 +391,7 @@ describe.skipIf(redisServer() === undefined || !hasPsql)('its commands, as proce
       running.kill('SIGTERM');
       expect(await running.exit).toEqual({ code: 0, signal: null });
       const name = running === worker.running ? 'worker' : 'scheduler';
-      expect(await exitCode(images[name].healthcheck, env)).toBe(1);
+      expect(exitCode(images[name].healthcheck, env)).toBe(1);
     }
     redis.kill('SIGTERM');
     expect((await redis.exit).code).toBe(0);

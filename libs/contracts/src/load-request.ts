@@ -13,7 +13,7 @@ export const sourceNameSchema = z
     error: 'is written root:path, for example inbox:orders.csv',
     abort: true,
   })
-  .refine((name) => !/[\0\\]/.test(name), 'has a NUL or a backslash')
+  .refine((name) => !/[\0\\\p{Cs}]/u.test(name), 'has a NUL, a backslash or half a surrogate pair')
   .refine(
     (name) => pathBelowRoot(name).every((part) => part !== '' && part !== '.' && part !== '..'),
     'has an empty part, “.” or “..” in its path',

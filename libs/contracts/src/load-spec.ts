@@ -3,6 +3,11 @@ import { z } from 'zod';
 /** 64 MiB: far above any sane record, far below what an unclosed quote would take. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
+/** What no database stores as text: NUL, and half of a character beyond 16 bits. */
+const storable = z
+  .string()
+  .refine((text) => !/[\0\p{Cs}]/u.test(text), 'has a NUL or half a surrogate pair');
+
 /** How a CSV file is written. */
 export const csvDialectSchema = z.strictObject({
   /** One ASCII character. */
@@ -12,7 +17,7 @@ export const csvDialectSchema = z.strictObject({
   /** One ASCII character; without it quotes are doubled. */
   escape: z.string().optional(),
   /** An unquoted field of exactly this text is NULL. */
-  null: z.string().default(''),
+  null: storable.default(''),
   /** Whether the first record names the columns. */
   header: z.boolean().default(true),
   /** Physical lines before the header (or before the first record). */
@@ -33,11 +38,11 @@ export const loadSpecSchema = z.strictObject({
     within: z.string().min(1).optional(),
   }),
   /** `table` or `schema.table`, with SQL's rules: unquoted names fold to lower case. */
-  into: z.string().min(1),
+  into: storable.min(1),
   format: z.literal('csv').default('csv'),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
   /** Columns for the fields by position; without it the header's names decide. */
-  columns: z.array(z.string().min(1)).min(1).optional(),
+  columns: z.array(storable.min(1)).min(1).optional(),
   /** Create the table from the data when it does not exist. */
   create: z.boolean().default(false),
   /** A source of zero bytes is a load of zero rows instead of an error. */
@@ -47,7 +52,7 @@ export const loadSpecSchema = z.strictObject({
   /** Schema of the ledger in the target database. */
   ledgerSchema: z.string().min(1).default('copyline'),
   /** The same content may be loaded once for each slot. */
-  slot: z.string().default(''),
+  slot: storable.default(''),
   /** Load again although the ledger knows the content; recorded. */
   force: z.boolean().default(false),
   maxRecordBytes: z.int().positive().default(MAX_RECORD_BYTES),

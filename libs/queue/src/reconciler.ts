@@ -20,7 +20,7 @@ export interface Reconciliation {
   readonly settled: number;
 }
 
-/** So many at a time; the next round comes soon. */
+/** So many in one round; the next one comes soon, and goes on where this one has ended. */
 const BATCH = 500;
 
 /**
@@ -29,6 +29,8 @@ const BATCH = 500;
  */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
+  /** The last submission of the round before; a queue that has thousands is looked at in turn. */
+  #after: string | undefined;
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -39,7 +41,9 @@ export class Reconciler {
     const { submissions, silenceMs } = this.#options;
     let enqueued = 0;
     let settled = 0;
-    for (const job of await submissions.overdue(silenceMs, BATCH)) {
+    const batch = await submissions.overdue(silenceMs, BATCH, this.#after);
+    this.#after = batch.length < BATCH ? undefined : batch.at(-1)?.id;
+    for (const job of batch) {
       const outcome = await this.#reconcile(job);
       if (outcome === 'enqueued') enqueued += 1;
       if (outcome === 'settled') settled += 1;

@@ -228,7 +228,15 @@ function fingerprintOf(spec: LoadSpec, columns: readonly string[]): string {
     version: FINGERPRINT_VERSION,
     format: spec.format,
     columns,
-    dialect: [delimiter, quote, escapeOf(spec.dialect), spec.dialect.null, header, skipLines, skipBlankLines],
+    dialect: [
+      delimiter,
+      quote,
+      escapeOf(spec.dialect),
+      spec.dialect.null,
+      header,
+      skipLines,
+      skipBlankLines,
+    ],
   };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }

@@ -267,16 +267,18 @@ export class Submissions {
 
   /**
    * Submissions that the queue should be at work on, or should have been: due, and without a sign of
-   * life for a while.
+   * life for a while. In the order of their ids, a page at a time.
+   *
+   * @param after the last id of the page before
    */
-  async overdue(silenceMs: number, limit: number): Promise<Job[]> {
+  async overdue(silenceMs: number, limit: number, after?: string): Promise<Job[]> {
     const { rows } = await this.#database.query<SubmissionRow>(
       `SELECT ${JOB_COLUMNS} FROM ${this.#table}
-        WHERE ${UNSETTLED}
+        WHERE ${UNSETTLED} AND ($3::uuid IS NULL OR id > $3)
           AND greatest(created_at, seen_at, next_run_at)
               < clock_timestamp() - $1 * interval '1 ms'
-        ORDER BY changed_at LIMIT $2`,
-      [silenceMs, limit],
+        ORDER BY id LIMIT $2`,
+      [silenceMs, limit, after ?? null],
     );
     return rows.map(jobOf);
   }

@@ -64,8 +64,8 @@ describe.each(BACKENDS)('what a run leaves behind, on %s', (kind) => {
   it('keeps all lines of a log that come at once, in their order', async () => {
     const { backend, queue } = await openQueue(place.setting());
     const lines = Array.from({ length: 200 }, (_, i) => `line ${String(i)}`);
-    await openWorker(backend, ({ log }) => {
-      for (const line of lines) log(line);
+    await openWorker(backend, (delivery) => {
+      for (const line of lines) delivery.log(line);
       return Promise.resolve(DONE);
     });
     const id = await enqueue(queue);
@@ -78,11 +78,11 @@ describe.each(BACKENDS)('what a run leaves behind, on %s', (kind) => {
 
   it('shows progress and lines whatever is in them, and goes on when it cannot', async () => {
     const { backend, queue } = await openQueue(place.setting());
-    await openWorker(backend, ({ log, report }) => {
-      report({ phase: DIRTY, circular });
-      report({ phase: 'copy', rows: 1 });
-      log(DIRTY);
-      log('after');
+    await openWorker(backend, (delivery) => {
+      delivery.report({ phase: DIRTY, circular });
+      delivery.report({ phase: 'copy', rows: 1 });
+      delivery.log(DIRTY);
+      delivery.log('after');
       return Promise.resolve(DONE);
     });
     const id = await enqueue(queue);

@@ -1,12 +1,12 @@
 import { CopylineError, reportError, type LoadRequest } from '@copyline/contracts';
-import { testServers, useOwnDatabase } from '@copyline/testkit';
+import { testServers, useTestDatabase } from '@copyline/testkit';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { load, openControl, reportOf } from '../support/control.ts';
 
 describe.each(testServers())('submissions on $name', (server) => {
-  const db = useOwnDatabase(server);
+  const db = useTestDatabase(server);
 
   it('gives the same job for the same key and load, however it is written', async () => {
     const { submissions } = await openControl(db);
@@ -45,7 +45,7 @@ describe.each(testServers())('submissions on $name', (server) => {
     expect(new Set(ids).size).toBe(1);
     const others = await Promise.all(submit({}));
     expect(new Set(others).size).toBe(20);
-    const [row] = await db.sql('SELECT count(*)::int4 AS n FROM copyline_control.submission');
+    const [row] = await db.sql('SELECT count(*)::int4 AS n FROM submission');
     expect(row).toEqual({ n: 21 });
   });
 
@@ -67,9 +67,7 @@ describe.each(testServers())('submissions on $name', (server) => {
   it('lists page by page what was submitted in the same microsecond', async () => {
     const { submissions } = await openControl(db);
     for (let i = 0; i < 25; i += 1) await submissions.submit(load({ slot: String(i) }));
-    await db.sql(
-      `UPDATE copyline_control.submission SET created_at = '2026-01-01 00:00:00.123456Z'`,
-    );
+    await db.sql(`UPDATE submission SET created_at = '2026-01-01 00:00:00.123456Z'`);
     const seen: string[] = [];
     const sizes: number[] = [];
     let before: string | undefined;
@@ -100,19 +98,14 @@ describe.each(testServers())('submissions on $name', (server) => {
     expect(await list('done')).toEqual([]);
   });
 
-  it.each([
-    '',
-    'x',
-    '_',
-    '2026-01-01',
-    `2026-01-01_${randomUUID()}x`,
-    `x_${randomUUID()}`,
-    "'; --",
-  ])('refuses the cursor “%s”', async (before) => {
+  it('refuses what is not a cursor', async () => {
     const { submissions } = await openControl(db);
-    await expect(submissions.list({ limit: 1, before })).rejects.toMatchObject({
-      code: 'REQUEST_INVALID',
-    });
+    const id = randomUUID();
+    for (const before of ['', 'x', '_', '2026-01-01', `2026-01-01_${id}x`, `x_${id}`, "'; --"]) {
+      await expect(submissions.list({ limit: 1, before })).rejects.toMatchObject({
+        code: 'REQUEST_INVALID',
+      });
+    }
   });
 
   it('F68: stores an error whatever stands in its excerpt', async () => {
@@ -138,15 +131,15 @@ describe.each(testServers())('submissions on $name', (server) => {
     const { submissions } = await openControl(db);
     const { job: old } = await submissions.submit(load());
     const { job } = await submissions.submit(load());
-    await db.sql(`ALTER TABLE copyline_control.submission DISABLE TRIGGER touch`);
-    await db.sql(`UPDATE copyline_control.submission SET changed_at = now() - interval '1 h'`);
-    await db.sql(`ALTER TABLE copyline_control.submission ENABLE TRIGGER touch`);
+    await db.sql(`ALTER TABLE submission DISABLE TRIGGER touch`);
+    await db.sql(`UPDATE submission SET changed_at = now() - interval '1 h'`);
+    await db.sql(`ALTER TABLE submission ENABLE TRIGGER touch`);
     expect(await submissions.changedWithin(60_000)).toEqual([]);
     await submissions.cancel(job.id);
     const changed = await submissions.changedWithin(60_000);
     expect(changed.map(({ id, revision }) => ({ id, revision }))).toEqual([
       { id: job.id, revision: job.revision + 1 },
     ]);
-    expect((await submissions.find(old.id))?.revision).toBe(old.revision + 1);
+    expect((await submissions.find(old.id))?.revision).toBe(old.revision);
   });
 });

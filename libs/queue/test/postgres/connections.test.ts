@@ -25,8 +25,8 @@ describe('connections of the queue to PostgreSQL', () => {
     let counting = Promise.resolve(0);
     await openWorker(
       backend,
-      async ({ log }) => {
-        log('begun');
+      async (delivery) => {
+        delivery.log('begun');
         const counted = (counting = counting.then(sessions));
         most = Math.max(most, await counted);
         return DONE;

@@ -20,7 +20,7 @@ describe('a PostgreSQL that goes and comes back under the queue', () => {
   async function listeners(): Promise<number> {
     await using connection = await connect({ target: postgres.url() });
     const { rows } = await connection.query<{ pid: number }>(
-      `SELECT pid FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`,
+      `SELECT pid FROM pg_stat_activity WHERE query ~ 'LISTEN' AND pid <> pg_backend_pid()`,
     );
     return rows.length;
   }

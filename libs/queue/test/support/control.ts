@@ -19,10 +19,12 @@ export interface OpenControl {
 
 /** Closed when the test ends. */
 export async function openControl(
-  db: Pick<TestDatabase, 'url'>,
+  db: Pick<TestDatabase, 'url'> & Partial<TestDatabase>,
   options: Partial<ControlOptions> = {},
 ): Promise<OpenControl> {
-  const database = await ControlDatabase.open({ target: db.url(), ...options });
+  // In the schema of the test where it has one, else under its usual name in the test's database.
+  const schema = db.schema === undefined || db.schema === 'public' ? {} : { schema: db.schema };
+  const database = await ControlDatabase.open({ target: db.url(), ...schema, ...options });
   onTestFinished(() => within('the control database to close', database.close(), 10_000));
   const submissions = new Submissions(database);
   return { database, submissions, schedules: new Schedules(database, submissions) };
