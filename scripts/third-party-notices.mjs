@@ -23,6 +23,9 @@ const ACCEPTED = [
   'BlueOak-1.0.0',
 ];
 
+/** Packages that name their licence in a form which npm does not copy into the lock file. */
+const OLD_FORM = { busboy: 'MIT', streamsearch: 'MIT' };
+
 /** What travels with the PostgreSQL binaries; versions as the files themselves name them on linux-x64. */
 const BUNDLED = [
   {
@@ -154,7 +157,7 @@ function productionPackages() {
     return {
       name,
       version: lock[path].version,
-      licence: lock[path].license,
+      licence: lock[path].license ?? OLD_FORM[path.split('node_modules/').pop()],
       homepage: homepageOf(info),
     };
   });

@@ -131,7 +131,7 @@ function schedulerOf(running: RunningProcess, url: string, token: string): Sched
     });
   const call = async (path: string, init?: RequestInit): Promise<Job> => {
     const response = await fetchApi(path, init);
-    const body = (await response.json()) as unknown;
+    const body: unknown = await response.json();
     if (!response.ok) {
       const { status, code, detail } = body as Problem;
       throw new Error(`${String(status)} ${code}: ${detail}`);

@@ -83,7 +83,7 @@ function mustBeQuoted(text: string, { delimiter, quote }: GeneratedCsv['dialect'
 
 export function writeField(
   { text, quoted }: Field,
-  { quote, escape }: GeneratedCsv['dialect'],
+  { quote, escape = quote }: GeneratedCsv['dialect'],
 ): string {
   if (!quoted) return text;
   const escaped = Array.from(text, (char) =>

@@ -7,8 +7,9 @@ export { openService } from './open-service.ts';
 export type { Service, ServiceOptions } from './open-service.ts';
 
 // The queue itself: Redis or PostgreSQL
-export { openQueueBackend } from './backend/backend.ts';
-export type { QueueBackend, QueueSetting } from './backend/backend.ts';
+export { openQueueBackend } from './backend/open-queue-backend.ts';
+export type { QueueSetting } from './backend/open-queue-backend.ts';
+export type { QueueBackend } from './backend/backend.ts';
 export { JobQueue } from './job-queue.ts';
 export type { QueueState } from './job-queue.ts';
 export { JobWorker, RunFailed, RunLater } from './job-worker.ts';

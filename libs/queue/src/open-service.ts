@@ -1,6 +1,7 @@
 import type { ConnectionParameters, Secret } from '@copyline/dws-client';
 
-import { openQueueBackend, type QueueBackend } from './backend/backend.ts';
+import type { QueueBackend } from './backend/backend.ts';
+import { openQueueBackend } from './backend/open-queue-backend.ts';
 import { ControlDatabase } from './control/control-database.ts';
 import { Submissions } from './control/submissions.ts';
 import { JobQueue } from './job-queue.ts';
