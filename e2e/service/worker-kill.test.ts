@@ -16,6 +16,7 @@ import { BACKENDS, createService, type Scheduler, type Service, type Worker } fr
 
 const ROWS = 20_000;
 const POSTGRES = testServers().slice(0, 1);
+const STALL = new URL('stall-on-signal.mjs', import.meta.url).href;
 
 /** A service with one worker and a target table. */
 async function prepare(
@@ -98,6 +99,27 @@ describe.each(POSTGRES)('a worker that dies, on $name', (server) => {
 
       expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done', runs: 2 });
       await stopAll(second, scheduler);
+      await loadedExactlyOnce(db, 't', ROWS);
+    });
+
+    test('F53: busy with itself past its lock, it commits or is overtaken, never both', async () => {
+      const { service, scheduler, worker: idle } = await prepare(db, backend);
+      await stopAll(idle);
+      const worker = await service.startWorker({
+        env: { NODE_OPTIONS: `--import=${STALL}`, TEST_STALL_MS: '5000' },
+      });
+      const gate = await openGate(db, 't', { column: 'rid', at: ROWS * 0.6 });
+      const { id } = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
+      await gate.reached({ timeoutMs: 30_000 });
+
+      worker.kill('SIGUSR2');
+      const second = await service.startWorker();
+      await scheduler.jobWhen(id, 'to be taken over', (job) => job.runs >= 2);
+      await gate.release();
+      const job = await scheduler.jobEnded(id);
+
+      expect(job).toMatchObject({ state: 'done', error: null, report: { rowsLoaded: ROWS } });
+      await stopAll(worker, second, scheduler);
       await loadedExactlyOnce(db, 't', ROWS);
     });
 
