@@ -212,7 +212,7 @@ describe('deploy/Dockerfile', () => {
     expect(copied).toContain('deploy/healthcheck.js');
     for (const name of copied) expect(kept).toContain(name);
     expect(kept.filter((name) => /secret|inbox|^deploy$/.test(name))).toEqual([]);
-    expect(text).toContain('/build/deploy/assemble.sh');
+    expect(text).toContain('/built/deploy/assemble.sh');
   });
 });
 

@@ -47,6 +47,7 @@ async function nothingLeftOver(db: TestDatabase): Promise<void> {
   );
   expect(tables.map((table) => table.name)).toEqual([
     'copyline.claim',
+    'copyline.closed_owner',
     'copyline.load',
     'copyline.migration',
     'copyline.target',

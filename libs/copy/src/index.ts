@@ -8,8 +8,9 @@ export type { LoadPhase, LoadProgress } from './load-progress.ts';
 export type { BusyPolicy } from './wait-for-claim.ts';
 
 // The ledger
-export { findCommitted, findRuns, readHistory } from './ledger/history.ts';
+export { findRuns, readHistory } from './ledger/history.ts';
 export type { HistoryEntry } from './ledger/history.ts';
+export { closeRuns, findCommitted } from './ledger/owner-runs.ts';
 export { ledgerScript } from './ledger/migrations.ts';
 export { ledgerExists, openLedger } from './ledger/open-ledger.ts';
 

@@ -119,7 +119,7 @@ async function attemptUntilDone(run: LoadRun, file: LocalFile): Promise<LoadRepo
       } catch (error) {
         if (error instanceof ClaimIsFree) continue;
         restarts += 1;
-        if (!isOvertaken(error) || restarts > RESTARTS) throw error;
+        if (!isOvertaken(error, deps.owner) || restarts > RESTARTS) throw error;
       }
     }
   } finally {
@@ -154,7 +154,8 @@ async function attempt(
   });
 }
 
-function isOvertaken(error: unknown): boolean {
+function isOvertaken(error: unknown, owner: string | undefined): boolean {
   const code = error instanceof CopylineError ? error.code : undefined;
-  return code === 'LOAD_SUPERSEDED' || code === 'TABLE_CHANGED';
+  // Who has an owner was overtaken on the owner's behalf, who decides what is run again.
+  return code === 'TABLE_CHANGED' || (code === 'LOAD_SUPERSEDED' && owner === undefined);
 }

@@ -1,8 +1,6 @@
 import type { LoadReport, ReportError } from '@copyline/contracts';
 import { quoteIdentifier, type Connection } from '@copyline/dws-client';
 
-import { ledgerExists, openLedger } from './open-ledger.ts';
-
 /** One run of a load, as history shows it. */
 export interface HistoryEntry {
   readonly loadId: string;
@@ -39,23 +37,6 @@ export async function findRuns(
 ): Promise<HistoryEntry[]> {
   if (!/^[\da-f-]{4,36}$/.test(prefix)) return [];
   return readRuns(connection, schema, 'load_id::text LIKE $1', [`${prefix}%`], 2);
-}
-
-/**
- * The report of the run that was committed on behalf of an owner, if one was.
- *
- * @throws CopylineError as the connection does; a database without a ledger has no runs
- */
-export async function findCommitted(
-  connection: Connection,
-  schema: string,
-  owner: string,
-): Promise<LoadReport | undefined> {
-  if (!(await ledgerExists(connection, schema))) return undefined;
-  await openLedger(connection, schema);
-  const condition = `owner = $1 AND state = 'done'`;
-  const [run] = await readRuns(connection, schema, condition, [owner], 1);
-  return run?.report ?? undefined;
 }
 
 async function readRuns(

@@ -253,12 +253,13 @@ export class Ledger {
       : '0';
     try {
       const { rowCount } = await this.#query(
-        `UPDATE ${this.#schema}.load
+        `UPDATE ${this.#schema}.load l
             SET state = 'done', target_oid = $1, digest = $2, slot = $3, generation = $4,
                 claim_key = $8,
                 repeat = ${repeat}, report = $6, rows_loaded = $7,
                 finished_at = clock_timestamp()
-          WHERE load_id = $5 AND state = 'running'`,
+          WHERE load_id = $5 AND state = 'running'
+            AND NOT EXISTS (SELECT FROM ${this.#schema}.closed_owner o WHERE o.owner = l.owner)`,
         [
           ...content,
           identity.loadId,

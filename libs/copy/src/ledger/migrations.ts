@@ -73,6 +73,12 @@ CREATE INDEX load_by_time ON ${schema}.load (started_at);
 -- does not know what has become of a run finds it by this.
 ALTER TABLE ${schema}.load ADD COLUMN owner text;
 CREATE INDEX load_by_owner ON ${schema}.load (owner, started_at) WHERE owner IS NOT NULL;
+
+-- Owners whose last word is spoken: whatever run of theirs still lives must not commit.
+CREATE TABLE ${schema}.closed_owner (
+  owner     text PRIMARY KEY,
+  closed_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
 `,
 ];
 
@@ -93,6 +99,7 @@ ${migrationScript(ledgerMigrations(schema))}COMMIT;
 -- Then, for each role that loads (put its name in the place of loader):
 -- GRANT USAGE ON SCHEMA ${quoted} TO loader;
 -- GRANT SELECT ON ${quoted}.migration TO loader;
--- GRANT SELECT, INSERT, UPDATE ON ${quoted}.target, ${quoted}.claim, ${quoted}.load TO loader;
+-- GRANT SELECT, INSERT, UPDATE ON ${quoted}.target, ${quoted}.claim, ${quoted}.load,
+--   ${quoted}.closed_owner TO loader;
 `;
 }

@@ -71,10 +71,11 @@ export class SubmissionRunner {
     if (run === undefined) return resultOf('discarded', undefined);
     delivery.log(`run ${String(run.job.runs)} on ${worker}`);
     if (run.job.cancelRequested || run.losses >= MOST_LOSSES) {
-      // Not to be run again. But an earlier run may have been committed without having said so.
+      // Not to be run again. But an earlier run may have been committed without having said so, and
+      // one that was only slow must not commit after it was said to be over.
       let committed;
       try {
-        committed = await lookUp(run.job.load, submissionId);
+        committed = await lookUp(run.job.load, submissionId, { close: true });
       } catch (error) {
         if (!(error instanceof CopylineError)) throw error;
         return this.#unknown(run, error);
