@@ -20,6 +20,8 @@ export async function createApplication(config: SchedulerConfig): Promise<NestEx
   });
   const service = app.get(SchedulerService);
   app.disable('x-powered-by');
+  // A proxy of this machine or network says whether the browser speaks TLS: cookies depend on it.
+  app.set('trust proxy', 'loopback, linklocal, uniquelocal');
   app.use(nameRequest);
   app.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: CONTENT_POLICY }));
   app.use(authenticate(service.access));

@@ -8,6 +8,7 @@ import {
   Reconciler,
   Schedules,
   Workers,
+  withoutRepeats,
   type JobQueue,
   type Service,
   type Submissions,
@@ -75,9 +76,9 @@ export class SchedulerService implements OnApplicationShutdown {
       control: await control.parameters(),
       redis: settings.queue.backend === 'redis' ? settings.queue.url : undefined,
       applicationName: 'copyline scheduler',
-      onError: (error) => {
-        log.warn(`Queue: ${error.message}`);
-      },
+      onError: withoutRepeats((message) => {
+        log.warn(`Queue: ${message}`);
+      }),
     });
     await prepareAccess(new Access(service.control), settings, log);
     const pools = new TargetPools(settings, { max: 2, applicationName: 'copyline scheduler' });

@@ -1,31 +1,35 @@
-import type { Settings } from '@copyline/config';
+import { readToken, type Settings } from '@copyline/config';
 import type { Access } from '@copyline/queue';
 import type { Logger } from '@nestjs/common';
-import { existsSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Makes sure that somebody can sign in: the token of the environment is the token, or else the first
- * start makes one and writes it to a file that only its owner can read. It is never printed.
+ * Makes sure that somebody can sign in. A token that the operator gives, in the environment or in the
+ * token file, is the token from now on; else the first start makes one and writes it to that file, which
+ * only its owner can read. It is never printed.
+ *
+ * @throws CopylineError `CONFIG_INVALID` when the token file cannot be read or holds something else
  */
 export async function prepareAccess(
   access: Access,
   settings: Settings,
   log: Logger,
 ): Promise<void> {
-  const { token, tokenFile } = settings;
-  if (token !== undefined) {
-    await access.setToken('environment', token);
+  const { tokenFile } = settings;
+  const chosen = await readToken(settings);
+  if (chosen !== undefined) {
+    await access.setToken(chosen);
     return;
   }
   const isNew = await access.createFirstToken(async (first) => {
     await writeTokenFile(tokenFile, first.reveal());
   });
-  if (isNew) log.log(`The access token is in ${tokenFile}`);
-  else if (!existsSync(tokenFile)) {
+  if (isNew) {
+    log.log(`The access token is in ${tokenFile}`);
+  } else {
     log.warn(
-      `An access token was made before, but ${tokenFile} is not there; set COPYLINE_TOKEN to choose one`,
+      `An access token was made before, but ${tokenFile} is not there; write one into it or set COPYLINE_TOKEN, and start again`,
     );
   }
 }

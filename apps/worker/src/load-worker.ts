@@ -6,6 +6,7 @@ import {
   openService,
   SubmissionRunner,
   Workers,
+  withoutRepeats,
   type Service,
 } from '@copyline/queue';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
@@ -67,6 +68,9 @@ export class LoadWorker implements OnApplicationShutdown {
     const onStatus = (sentence: string): void => {
       log.log(sentence);
     };
+    const onError = withoutRepeats((message) => {
+      log.warn(`Queue: ${message}`);
+    });
     const control = controlTarget(settings, onStatus);
     for (const warning of control.warnings) log.warn(warning);
     // Two for each load: its own, and one to look for the outcome when that is lost.
@@ -79,7 +83,7 @@ export class LoadWorker implements OnApplicationShutdown {
       control: await control.parameters(),
       redis: settings.queue.backend === 'redis' ? settings.queue.url : undefined,
       applicationName: 'copyline worker',
-      onError: onErrorOf(log),
+      onError,
     });
     const runner = new SubmissionRunner({
       submissions: service.submissions,
@@ -93,7 +97,7 @@ export class LoadWorker implements OnApplicationShutdown {
     const jobs = new JobWorker(
       service.backend,
       { load: (delivery) => runner.run(delivery) },
-      { name, concurrency, lockMs, onError: onErrorOf(log) },
+      { name, concurrency, lockMs, onError },
     );
     await jobs.waitUntilReady();
     log.log(`Taking loads from the queue in ${service.queue.at}, ${String(concurrency)} at a time`);
@@ -165,16 +169,6 @@ export class LoadWorker implements OnApplicationShutdown {
       this.#log.warn(`No sign of life could be given: ${messageOf(error)}`);
     }
   }
-}
-
-/** The same fault comes again and again while a server is away: once is enough for a while. */
-function onErrorOf(log: Logger): (error: Error) => void {
-  let last = '';
-  return (error) => {
-    const text = messageOf(error);
-    if (text !== last) log.warn(`Queue: ${text}`);
-    last = text;
-  };
 }
 
 function messageOf(error: unknown): string {

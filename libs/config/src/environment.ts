@@ -60,7 +60,8 @@ export const ENVIRONMENT: Readonly<Record<string, Variable & Partial<Override>>>
     readBy: ['copyline'],
   },
   COPYLINE_TOKEN: {
-    meaning: 'Access token of the HTTP API. Wins over the token file.',
+    meaning:
+      'Access token of the HTTP API. Wins over the token file; the scheduler accepts this one and no other.',
     readBy: ['copyline', 'scheduler'],
   },
   COPYLINE_TOKEN_FILE: {

@@ -24,6 +24,8 @@ export { Schedules } from './control/schedules.ts';
 export { Access } from './control/access.ts';
 export { Workers } from './control/workers.ts';
 
+export { withoutRepeats } from './without-repeats.ts';
+
 // Submitting, running, putting right
 export { submitLoad } from './submit.ts';
 export { SubmissionRunner } from './run/run-submission.ts';

@@ -110,6 +110,12 @@ function feed(child: ChildProcess, input: string | Buffer | Readable): void {
   if (child.stdin) pipeline(source, child.stdin).catch(() => undefined);
 }
 
+/** What to kill when the worker itself is told to end in the middle of a test. */
+const killers = new Set<() => void>();
+process.on('exit', () => {
+  for (const kill of killers) kill();
+});
+
 function killAtTestEnd(pid: number, closed: Promise<unknown>): void {
   const killGroup = (): void => {
     try {
@@ -118,10 +124,9 @@ function killAtTestEnd(pid: number, closed: Promise<unknown>): void {
       // The group is gone already: nothing is left to kill.
     }
   };
-  // The worker itself may be told to end in the middle of a test.
-  process.once('exit', killGroup);
+  killers.add(killGroup);
   onTestFinished(async () => {
-    process.off('exit', killGroup);
+    killers.delete(killGroup);
     killGroup();
     await within(`process ${pid} to end after SIGKILL`, closed, 10_000);
   });

@@ -99,7 +99,7 @@ ${migrationScript(ledgerMigrations(schema))}COMMIT;
 -- Then, for each role that loads (put its name in the place of loader):
 -- GRANT USAGE ON SCHEMA ${quoted} TO loader;
 -- GRANT SELECT ON ${quoted}.migration TO loader;
--- GRANT SELECT, INSERT, UPDATE ON ${quoted}.target, ${quoted}.claim, ${quoted}.load,
---   ${quoted}.closed_owner TO loader;
+-- GRANT SELECT, INSERT, UPDATE ON ${quoted}.target, ${quoted}.claim, ${quoted}.load TO loader;
+-- GRANT SELECT, INSERT ON ${quoted}.closed_owner TO loader;
 `;
 }

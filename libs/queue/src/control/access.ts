@@ -40,13 +40,17 @@ export class Access {
     });
   }
 
-  /** Makes a token of the operator's choice the one of that name. */
-  async setToken(name: string, token: Secret): Promise<void> {
-    await this.#database.query(
-      `INSERT INTO ${this.#schema}.access_token (name, digest) VALUES ($1, $2)
-       ON CONFLICT (name) DO UPDATE SET digest = excluded.digest, created_at = clock_timestamp()`,
-      [name, digestOf(token.reveal())],
-    );
+  /** Makes a token of the operator's choice the only one; sessions of others end. */
+  async setToken(token: Secret): Promise<void> {
+    const digest = digestOf(token.reveal());
+    await this.#database.transaction(async (query) => {
+      await query(`DELETE FROM ${this.#schema}.access_token WHERE digest <> $1`, [digest]);
+      await query(
+        `INSERT INTO ${this.#schema}.access_token (name, digest) VALUES ($1, $2)
+         ON CONFLICT DO NOTHING`,
+        ['chosen', digest],
+      );
+    });
   }
 
   async isToken(text: string): Promise<boolean> {
