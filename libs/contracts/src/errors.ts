@@ -118,6 +118,12 @@ export const ERRORS = define({
     advice: 'Run the same command again once the server is reachable: it asks the ledger first.',
   },
 
+  COPY_STALLED: {
+    retry: 'retry',
+    meaning: 'One side of a COPY made no progress for longer than allowed; the COPY was ended.',
+    advice: 'Look at the source and at the server (locks, network), or allow more time.',
+  },
+
   // — source files —
   SOURCE_NOT_FOUND: {
     retry: 'never',

@@ -11,8 +11,14 @@ export { Secret } from './secret.ts';
 // Connections
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './connect.ts';
-export type { Connection, QueryResult, TransactionStatus } from './connection.ts';
-export type { CopySink } from './copy-in.ts';
+export type { Connection } from './connection.ts';
+export type { ConnectionStatus, TransactionStatus } from './session.ts';
+export type { Notice, NoticeListener } from './notices.ts';
+export type { QueryOptions, QueryResult, Row } from './queries.ts';
+export type { Readers } from './value-types.ts';
+export type { CopyInOptions, CopySource } from './copy-in.ts';
+export type { CopySink } from './wire/copy-in-channel.ts';
+export type { CopyOut, CopyOutOptions } from './copy-out.ts';
 export { Pool } from './pool.ts';
 export type { PoolOptions } from './pool.ts';
 export type { TransactionOptions } from './transaction.ts';

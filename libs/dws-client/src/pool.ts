@@ -9,7 +9,8 @@ import {
   tlsAttempts,
   type ConnectOptions,
 } from './connect.ts';
-import { Connection, type QueryResult } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { QueryResult } from './queries.ts';
 import { fromConnectError } from './server-errors.ts';
 
 type Transport = ReturnType<typeof tlsAttempts>[number];

@@ -5,7 +5,7 @@ import { fromServerError, provesNoEffect } from './server-errors.ts';
 /** What a transaction needs of its connection. */
 interface Session {
   readonly isUsable: boolean;
-  readonly transactionStatus: 'idle' | 'in-transaction' | 'in-error' | 'unknown';
+  readonly transactionStatus: 'idle' | 'active' | 'in-transaction' | 'in-error' | 'unknown';
   query(text: string): Promise<{ readonly command: string }>;
   destroy(reason: CopylineError): void;
 }
@@ -91,7 +91,7 @@ async function commit(connection: Session): Promise<void> {
       throw asRolledBack(error);
     }
     // The server's refusal, and the session alive after it: that is proof.
-    if (provesNoEffect(error) && connection.transactionStatus !== 'unknown') {
+    if (provesNoEffect(error) && connection.isUsable) {
       if (connection.transactionStatus !== 'idle') await rollBack(connection);
       throw fromServerError(error).with({ commitState: 'rolled_back' });
     }

@@ -57,9 +57,14 @@ const READERS: ReadonlyMap<number, (text: string) => unknown> = new Map<
   [OID.numericArray, textArray],
 ]);
 
-/** Handed to node-postgres with every query. */
-export const valueTypes: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    (format === 'binary' ? undefined : READERS.get(oid)) ??
-    (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
-};
+/** Readers by type OID: each gets the server's text of one value that is not NULL. */
+export type Readers = Readonly<Record<number, (text: string) => unknown>>;
+
+/** What node-postgres is told of types, with every query. */
+export function typesWith(readers: Readers = {}): pg.CustomTypesConfig {
+  return {
+    getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+      (format === 'binary' ? undefined : (readers[oid] ?? READERS.get(oid))) ??
+      (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
+  };
+}

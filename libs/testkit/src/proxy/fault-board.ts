@@ -13,6 +13,11 @@ import type { Direction } from './wire-frames.ts';
 export class FaultBoard {
   /** The SQL of every request seen, in the order of arrival over all connections. */
   readonly queries: string[] = [];
+  /** How many messages of each letter have gone which way. */
+  readonly counts: Record<Direction, Map<string, number>> = {
+    toServer: new Map(),
+    toClient: new Map(),
+  };
   readonly onQuery = new RuleList<QueryFault>();
   readonly onReply = new RuleList<ReplyFault>();
   readonly onBytes = new RuleList<ByteFault>();

@@ -56,6 +56,11 @@ export class FaultProxy implements AsyncDisposable {
     return this.#board.queries;
   }
 
+  /** How many messages of this letter have gone that way, over all connections. */
+  messages(direction: Direction, letter: string): number {
+    return this.#board.counts[direction].get(letter) ?? 0;
+  }
+
   /** RST to both sides of every open connection, now. */
   reset(): void {
     for (const connection of this.#connections.keys()) connection.reset();
@@ -130,6 +135,15 @@ export class FaultProxy implements AsyncDisposable {
   /** Holds the answer until `release()`: it is done, but the client has not been told. */
   parkReply(match: SqlMatch): FaultHandle {
     return this.#board.onReply.arm({ kind: 'park' }, `parkReply(${String(match)})`, match);
+  }
+
+  /**
+   * Holds the answer from its first message of this letter on, until `release()`: `'C'` is all but
+   * the end, `'Z'` all but the server's readiness.
+   */
+  parkMessage(match: SqlMatch, letter: string): FaultHandle {
+    const description = `parkMessage(${String(match)}, ${letter})`;
+    return this.#board.onReply.arm({ kind: 'parkAt', letter }, description, match);
   }
 
   /** Holds a CancelRequest until `release()`: it then comes too late. */
