@@ -18,7 +18,12 @@ import {
   Session,
   type TransactionStatus,
 } from './session.ts';
-import { runTransaction, type TransactionOptions } from './transaction.ts';
+import {
+  type TransactionOptions,
+  type TransactionResult,
+  Transactions,
+  type TransactionWork,
+} from './transaction.ts';
 import { socketOf } from './wire/pg-internals.ts';
 import type { CopylineError } from '@copyline/contracts';
 
@@ -32,10 +37,12 @@ const END_TIMEOUT_MS = 2_000;
  */
 export class Connection implements AsyncDisposable {
   readonly #session: Session;
+  readonly #transactions: Transactions;
 
   /** @internal Use `connect` or a `Pool`. */
   constructor(client: pg.Client, origin: ConnectionOrigin) {
     this.#session = new Session(client, origin);
+    this.#transactions = new Transactions(this.#session);
   }
 
   /** What the connection is doing. Never throws and never asks the server. */
@@ -97,13 +104,24 @@ export class Connection implements AsyncDisposable {
 
   /**
    * Runs `work` between BEGIN and COMMIT. Whatever `work` throws rolls back and is thrown on.
-   * Transactions do not nest.
+   *
+   * A call inside of `work` is a savepoint in the same transaction: what it throws undoes it alone,
+   * and is thrown on to whoever awaits it. It takes no options. Inside a BEGIN of your own the
+   * first call is a savepoint, too. A call beside a running one, or a block that ends before one
+   * inside of it, is refused.
+   *
+   * A `Rollback` of a block undoes that block and is not thrown on; the result is `undefined` then,
+   * as the type says of work that takes its block.
    *
    * @throws CopylineError `COMMIT_ROLLED_BACK` when COMMIT was answered with ROLLBACK,
-   *   `COMMIT_UNKNOWN` when its answer was lost; every error carries its `commitState`.
+   *   `COMMIT_UNKNOWN` when its answer was lost, `TRANSACTION_MISUSED`; every error carries its
+   *   `commitState`.
    */
-  transaction<T>(work: () => Promise<T>, options: TransactionOptions = {}): Promise<T> {
-    return runTransaction(this, work, options);
+  transaction<Work extends TransactionWork>(
+    work: Work,
+    options: TransactionOptions = {},
+  ): Promise<TransactionResult<Work>> {
+    return this.#transactions.run(work, options) as Promise<TransactionResult<Work>>;
   }
 
   /**

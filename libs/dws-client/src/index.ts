@@ -21,7 +21,13 @@ export type { CopySink } from './wire/copy-in-channel.ts';
 export type { CopyOut, CopyOutOptions } from './copy-out.ts';
 export { Pool } from './pool.ts';
 export type { PoolOptions } from './pool.ts';
-export type { TransactionOptions } from './transaction.ts';
+export { Rollback } from './transaction.ts';
+export type {
+  TransactionBlock,
+  TransactionOptions,
+  TransactionResult,
+  TransactionWork,
+} from './transaction.ts';
 
 // SQL text and server errors
 export { quoteIdentifier, quoteLiteral, quoteTable } from './identifiers.ts';

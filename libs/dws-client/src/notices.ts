@@ -16,7 +16,9 @@ export interface Notice {
 }
 
 /** As node-postgres gives it. */
-type RawNotice = Readonly<Partial<Record<'severity' | 'code' | 'message' | 'detail' | 'hint' | 'where', string | undefined>>>;
+type RawNotice = Readonly<
+  Partial<Record<'severity' | 'code' | 'message' | 'detail' | 'hint' | 'where', string | undefined>>
+>;
 
 export type NoticeListener = (notice: Notice) => void;
 

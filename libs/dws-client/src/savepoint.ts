@@ -3,7 +3,9 @@ import { fromServerError } from './server-errors.ts';
 import type { Session } from './session.ts';
 
 /** What a savepoint needs of its session. */
-type Holder = Pick<Session, 'run' | 'isUsable' | 'destroy'>;
+interface Holder extends Pick<Session, 'isUsable' | 'destroy'> {
+  run(config: { readonly text: string }): Promise<unknown>;
+}
 
 let ordinal = 0;
 

@@ -103,6 +103,11 @@ export class Session {
     return STATUS_OF_LETTER[this.client.getTransactionStatus() ?? ''] ?? 'unknown';
   }
 
+  /** Resolves when what has been sent or queued so far is answered. */
+  async quiet(): Promise<void> {
+    await this.#lastTurn;
+  }
+
   /** Runs a statement when its turn comes. */
   query(config: pg.QueryConfig<unknown[]>): Promise<pg.QueryResult<object>[]> {
     this.assertFree();
