@@ -21,6 +21,8 @@ export type { CopySink } from './wire/copy-in-channel.ts';
 export type { CopyOut, CopyOutOptions } from './copy-out.ts';
 export { Pool } from './pool.ts';
 export type { PoolOptions } from './pool.ts';
+export type { PoolMetrics } from './pool-metrics.ts';
+export type { SessionReset } from './session-reset.ts';
 export { Rollback } from './transaction.ts';
 export type {
   TransactionBlock,
