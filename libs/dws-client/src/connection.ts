@@ -11,6 +11,7 @@ import {
   type QueryResult,
   type Row,
 } from './queries.ts';
+import { type StreamOptions, streamRows } from './row-stream.ts';
 import {
   CANCEL_TIMEOUT_MS,
   type ConnectionOrigin,
@@ -24,11 +25,20 @@ import {
   Transactions,
   type TransactionWork,
 } from './transaction.ts';
+import { provesNoEffect } from './server-errors.ts';
+import type { CancelOutcome } from './wire/cancel-request.ts';
 import { socketOf } from './wire/pg-internals.ts';
 import type { CopylineError } from '@copyline/contracts';
 
 /** How long a connection that is closed in order may take. */
 const END_TIMEOUT_MS = 2_000;
+
+export interface CancelOptions {
+  /** Milliseconds for a CancelRequest. Default: 3,000. */
+  readonly timeoutMs?: number;
+  /** A connection to the same server that runs `pg_cancel_backend` in place of a CancelRequest. */
+  readonly via?: Connection;
+}
 
 /**
  * One session with a server. Autocommit is the default and no BEGIN is ever sent that was not asked
@@ -38,6 +48,7 @@ const END_TIMEOUT_MS = 2_000;
 export class Connection implements AsyncDisposable {
   readonly #session: Session;
   readonly #transactions: Transactions;
+  #backendPid: bigint | undefined;
 
   /** @internal Use `connect` or a `Pool`. */
   constructor(client: pg.Client, origin: ConnectionOrigin) {
@@ -103,6 +114,22 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
+   * Runs one statement and gives its rows as they come, for results of any size: the consumer's pace
+   * is the server's. No cursor and no transaction is needed; nothing is sent before the first row is
+   * asked for. Leaving early does as `copyOut` does.
+   *
+   * @throws from the iteration, as `query` does; or the reason of the signal
+   */
+  stream<R extends object = Row>(
+    text: string,
+    parameters: readonly unknown[] = [],
+    options: StreamOptions = {},
+  ): AsyncGenerator<R, void, undefined> {
+    this.#session.assertFree();
+    return streamRows<R>(this.#session, text, parameters, options);
+  }
+
+  /**
    * Runs `work` between BEGIN and COMMIT. Whatever `work` throws rolls back and is thrown on.
    *
    * A call inside of `work` is a savepoint in the same transaction: what it throws undoes it alone,
@@ -159,16 +186,32 @@ export class Connection implements AsyncDisposable {
   }
 
   /**
+   * The process that serves the session, as `pg_backend_pid()` says: 64 bits wide on GaussDB(DWS).
+   * Asked once and remembered.
+   */
+  async backendPid(): Promise<bigint> {
+    if (this.#backendPid === undefined) {
+      const { rows } = await this.query<{ pid: bigint }>('SELECT pg_backend_pid()::int8 AS pid');
+      this.#backendPid = rows[0]?.pid;
+    }
+    return this.#backendPid ?? 0n;
+  }
+
+  /**
    * Asks the server to cancel the statement that runs; its promise then rejects with
    * `STATEMENT_CANCELLED`, unless it was done before. Later statements wait until the request cannot
    * reach them any more. A COPY FROM STDIN notices only with its next bytes: abort its signal.
    *
-   * @param timeoutMs for the request, in milliseconds. Default: 3,000. A request that may still be
-   *   on its way after that destroys the connection before the next statement.
-   * @returns whether the server has acted on the request.
+   * A CancelRequest goes to the address of the connection. Where that may be another server, as
+   * behind a load balancer in front of several coordinators, give `via`, and ask for `backendPid`
+   * while the connection is still idle.
+   *
+   * @returns whether the server has acted on the request. One that may still be on its way destroys
+   *   the connection before its next statement.
    */
-  async cancel(timeoutMs = CANCEL_TIMEOUT_MS): Promise<boolean> {
-    return (await this.#session.cancel(timeoutMs)) === 'acted';
+  async cancel({ timeoutMs = CANCEL_TIMEOUT_MS, via }: CancelOptions = {}): Promise<boolean> {
+    const bySql = via === undefined ? undefined : () => this.#cancelBySql(via);
+    return (await this.#session.cancel(timeoutMs, bySql)) === 'acted';
   }
 
   /** Ends the session, or gives it back to its pool. Idempotent; never throws. */
@@ -183,6 +226,18 @@ export class Connection implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  async #cancelBySql(via: Connection): Promise<CancelOutcome> {
+    const pid = this.#backendPid ?? this.#session.processId;
+    try {
+      const { rows } = await via.query<{ done: boolean }>('SELECT pg_cancel_backend($1) AS done', [
+        pid,
+      ]);
+      return rows[0]?.done === true ? 'acted' : 'never-sent';
+    } catch (error) {
+      return provesNoEffect(error) ? 'never-sent' : 'maybe-sent';
+    }
   }
 }
 

@@ -1,31 +1,19 @@
 import { CopylineError } from '@copyline/contracts';
 
+import { type EarlyExitOptions, iterateExclusively } from './early-exit.ts';
 import { abortReason } from './interruption.ts';
-import { Savepoint } from './savepoint.ts';
 import { DRAIN_TIMEOUT_MS, type Session } from './session.ts';
 import { CopyOutChannel } from './wire/copy-out-channel.ts';
 import { StallWatch } from './stall-watch.ts';
 
-export interface CopyOutOptions {
+export interface CopyOutOptions extends EarlyExitOptions {
   /**
    * Whether every piece ends at the end of a row. A row is then never cut, and a piece is as large
    * as its rows; else pieces are what the network brings, about 64 KiB. Default: false.
    */
   readonly rowAligned?: boolean;
-  /** Ends the COPY at once, also while the consumer is busy. */
-  readonly signal?: AbortSignal;
   /** Milliseconds the server may send nothing while data is waited for. Default: no limit. */
   readonly stallTimeoutMs?: number;
-  /**
-   * Milliseconds for the server to end a COPY that was left early, after it has been told to.
-   * Default: 5,000.
-   */
-  readonly drainTimeoutMs?: number;
-  /**
-   * Whether, inside a transaction, a savepoint keeps it alive when the COPY fails or is left early.
-   * Costs two statements. Default: true. Without one the transaction can only be rolled back.
-   */
-  readonly savepoint?: boolean;
 }
 
 /** How long a server that has sent all may take for its last two messages. */
@@ -57,27 +45,7 @@ export class CopyOut implements AsyncIterable<Buffer> {
   [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     if (this.#isUsed) throw new CopylineError('INTERNAL', 'A COPY can be read only once');
     this.#isUsed = true;
-    return this.#pieces();
-  }
-
-  async *#pieces(): AsyncGenerator<Buffer, void, undefined> {
-    const { signal, savepoint: isWanted = true } = this.#options;
-    const leave = await this.#session.occupy('copying-out', signal);
-    try {
-      const isInside = isWanted && this.#session.lastWord === 'in-transaction';
-      const savepoint = isInside ? await Savepoint.set(this.#session, 'copy_out') : undefined;
-      let isComplete = false;
-      try {
-        yield* this.#copy();
-        isComplete = true;
-      } finally {
-        // The reason to leave is the one to report: what fails here destroys the connection.
-        if (isComplete) await savepoint?.release();
-        else await savepoint?.rollBack();
-      }
-    } finally {
-      leave();
-    }
+    return iterateExclusively(this.#session, 'copying-out', this.#options, () => this.#copy());
   }
 
   async *#copy(): AsyncGenerator<Buffer, void, undefined> {

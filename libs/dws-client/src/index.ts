@@ -11,10 +11,12 @@ export { Secret } from './secret.ts';
 // Connections
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './connect.ts';
-export type { Connection } from './connection.ts';
+export type { CancelOptions, Connection } from './connection.ts';
 export type { ConnectionStatus, TransactionStatus } from './session.ts';
 export type { Notice, NoticeListener } from './notices.ts';
 export type { QueryOptions, QueryResult, Row } from './queries.ts';
+export type { StreamOptions } from './row-stream.ts';
+export { OID } from './value-types.ts';
 export type { Readers } from './value-types.ts';
 export type { CopyInOptions, CopySource } from './copy-in.ts';
 export type { CopySink } from './wire/copy-in-channel.ts';

@@ -1,4 +1,5 @@
 import { CopylineError } from '@copyline/contracts';
+import { setImmediate as nextTick } from 'node:timers/promises';
 import type { ConnectionOptions } from 'node:tls';
 import type pg from 'pg';
 
@@ -7,7 +8,7 @@ import { throwIfAborted, untilAborted } from './interruption.ts';
 import { NoticeLog } from './notices.ts';
 import { fromServerError, sqlstateOf } from './server-errors.ts';
 import { type CancelOutcome, sendCancelRequest } from './wire/cancel-request.ts';
-import { cancelKeyOf, socketOf, whenReady } from './wire/pg-internals.ts';
+import { cancelKeyOf, isBusy, socketOf, whenReady } from './wire/pg-internals.ts';
 
 /**
  * How long a server may take to become ready after something was ended early that it should notice
@@ -77,6 +78,11 @@ export class Session {
     // Without a listener a killed backend would end the process.
     client.on('error', this.#onError);
     socketOf(client).on('end', this.#onEnd);
+  }
+
+  /** What the server calls itself in a CancelRequest; on PostgreSQL its process id. */
+  get processId(): number {
+    return cancelKeyOf(this.client)?.processId ?? 0;
   }
 
   get isUsable(): boolean {
@@ -163,6 +169,9 @@ export class Session {
    */
   async cancel(timeoutMs: number, request?: () => Promise<CancelOutcome>): Promise<CancelOutcome> {
     if (this.transactionStatus !== 'active') return 'never-sent';
+    // A statement of the same moment is about to be sent: it is meant, too.
+    if (!isBusy(this.client)) await nextTick();
+    if (!isBusy(this.client)) return 'never-sent';
     const cancelling = (this.#cancelling ??= request?.() ?? this.#sendCancel(timeoutMs));
     return cancelling;
   }

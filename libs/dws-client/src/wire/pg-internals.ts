@@ -58,6 +58,11 @@ export function cancelKeyOf(
   return processID === null || secretKey === null ? undefined : { processId: processID, secretKey };
 }
 
+/** Whether something has been sent that is not answered to its end. */
+export function isBusy(client: pg.Client): boolean {
+  return internals(client).readyForQuery !== true;
+}
+
 /**
  * Resolves when the server is ready for the next statement, or has gone. node-postgres reports an
  * error before that, while `getTransactionStatus()` still tells the state before the statement.
