@@ -22,7 +22,7 @@ export type { CopyInOptions, CopySource } from './copy-in.ts';
 export type { CopySink } from './wire/copy-in-channel.ts';
 export type { CopyOut, CopyOutOptions } from './copy-out.ts';
 export { Pool } from './pool.ts';
-export type { PoolOptions } from './pool.ts';
+export type { PoolOptions, PoolQueryOptions, PoolTransactionOptions } from './pool.ts';
 export type { PoolMetrics } from './pool-metrics.ts';
 export type { SessionReset } from './session-reset.ts';
 export { Rollback } from './transaction.ts';
@@ -32,6 +32,12 @@ export type {
   TransactionResult,
   TransactionWork,
 } from './transaction.ts';
+
+// Repeating what may be repeated
+export { withRetry } from './retry.ts';
+export type { RetryEvent, RetryPolicy } from './retry.ts';
+export { retryVerdict } from './retry-rules.ts';
+export type { RetryUnit, RetryVerdict } from './retry-rules.ts';
 
 // SQL text and server errors
 export { quoteIdentifier, quoteLiteral, quoteTable } from './identifiers.ts';

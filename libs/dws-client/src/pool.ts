@@ -14,8 +14,10 @@ import { Connection } from './connection.ts';
 import { settlesWithin } from './in-time.ts';
 import { PoolCounters, type PoolMetrics } from './pool-metrics.ts';
 import type { QueryOptions, QueryResult, Row } from './queries.ts';
+import { type RetryPolicy, withRetry } from './retry.ts';
 import { fromConnectError } from './server-errors.ts';
 import { resetSession, type SessionReset } from './session-reset.ts';
+import type { TransactionOptions } from './transaction.ts';
 
 type Transport = ReturnType<typeof tlsAttempts>[number];
 
@@ -35,6 +37,16 @@ export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   readonly maxUses?: number;
   /** What is done between two users of a connection. Default: `discard-all`. */
   readonly reset?: SessionReset;
+}
+
+export interface PoolQueryOptions extends QueryOptions {
+  /** How to repeat a statement that is idempotent. Default: not at all. */
+  readonly retryIdempotent?: RetryPolicy;
+}
+
+export interface PoolTransactionOptions extends TransactionOptions {
+  /** How to repeat the whole transaction. Default: not at all. */
+  readonly retry?: RetryPolicy;
 }
 
 /** Half an hour: servers that were added or moved get their share, caches do not grow for ever. */
@@ -91,7 +103,11 @@ export class Pool implements AsyncDisposable {
    *   `connect` does.
    */
   async connect(): Promise<Connection> {
-    const client = await this.#acquire();
+    const { retry } = this.#options;
+    const client =
+      retry === undefined
+        ? await this.#acquire()
+        : await withRetry({ ...retry, unit: 'connect' }, () => this.#acquire());
     this.#counters.add('acquired');
     const { reset = 'discard-all' } = this.#options;
     const connection: Connection = new Connection(client, {
@@ -120,13 +136,36 @@ export class Pool implements AsyncDisposable {
     return await holding.run(held, work, connection);
   }
 
-  /** One query on any connection. Every call may meet another session: no SET, no BEGIN. */
+  /**
+   * One query on any connection. Every call may meet another session: no SET, no BEGIN.
+   *
+   * With `retryIdempotent` you declare that to run it twice is the same as to run it once; it is then
+   * repeated, on another connection, when its connection is lost or the server is busy with itself.
+   */
   query<R extends object = Row>(
     text: string,
     parameters: readonly unknown[] = [],
-    options: QueryOptions = {},
+    { retryIdempotent, ...options }: PoolQueryOptions = {},
   ): Promise<QueryResult<R>> {
-    return this.withConnection((connection) => connection.query<R>(text, parameters, options));
+    const once = (): Promise<QueryResult<R>> =>
+      this.withConnection((connection) => connection.query<R>(text, parameters, options));
+    if (retryIdempotent === undefined) return once();
+    return withRetry({ ...retryIdempotent, unit: 'idempotent-statement' }, once);
+  }
+
+  /**
+   * Runs `work` in a transaction on any connection; see `Connection.transaction`. With `retry` the
+   * whole of it is repeated, on another connection, as long as nothing can have been committed: after
+   * a deadlock, a serialization failure, a lost connection, but never after a lost COMMIT. `work` must
+   * begin anew each time.
+   */
+  transaction<T>(
+    work: (connection: Connection) => Promise<T>,
+    { retry, ...options }: PoolTransactionOptions = {},
+  ): Promise<T> {
+    const once = (): Promise<T> =>
+      this.withConnection((connection) => connection.transaction(() => work(connection), options));
+    return retry === undefined ? once() : withRetry({ ...retry, unit: 'transaction' }, once);
   }
 
   /**

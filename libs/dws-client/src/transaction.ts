@@ -54,6 +54,11 @@ export type TransactionResult<Work extends TransactionWork> =
 /** In which block code runs, across awaits: what tells a nested call from one beside it. */
 const current = new AsyncLocalStorage<TransactionBlock>();
 
+/** Whether the running task is inside a transaction block, of whichever connection. */
+export function isInTransaction(): boolean {
+  return current.getStore() !== undefined;
+}
+
 /** The transaction blocks of one connection, the innermost last. */
 export class Transactions {
   readonly #session: Session;
