@@ -84,7 +84,7 @@ describe('withRetry', () => {
 
   /** Fails some times, then gives the number of its attempt. */
   const flaky =
-    (failures: number, error: unknown = serverError('40001')) =>
+    (failures: number, error: Error = serverError('40001')) =>
     (attempt: number): Promise<number> =>
       attempt <= failures ? Promise.reject(error) : Promise.resolve(attempt);
 

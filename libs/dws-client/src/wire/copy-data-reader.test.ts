@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
+import { randomFrom } from '../../test/support/random.ts';
 import { CopyDataReader } from './copy-data-reader.ts';
 
 function message(letter: string, body: Buffer | string): Buffer {
@@ -47,17 +48,6 @@ function cut(bytes: Buffer, random: () => number): Buffer[] {
     at += size;
   }
   return chunks;
-}
-
-/** mulberry32: small, and the same everywhere. */
-function randomFrom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 describe('the reader of COPY data', () => {
