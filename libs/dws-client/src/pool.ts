@@ -15,7 +15,8 @@ import { settlesWithin } from './in-time.ts';
 import { PoolCounters, type PoolMetrics } from './pool-metrics.ts';
 import type { QueryOptions, QueryResult, Row } from './queries.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
-import { fromConnectError } from './server-errors.ts';
+import type { RetryUnit } from './retry-rules.ts';
+import { fromConnectError, fromServerError, sqlstateOf } from './server-errors.ts';
 import { resetSession, type SessionReset } from './session-reset.ts';
 import type { TransactionOptions } from './transaction.ts';
 
@@ -48,6 +49,8 @@ export interface PoolTransactionOptions extends TransactionOptions {
   /** How to repeat the whole transaction. Default: not at all. */
   readonly retry?: RetryPolicy;
 }
+
+const READ_ONLY = '25006';
 
 /** Half an hour: servers that were added or moved get their share, caches do not grow for ever. */
 const MAX_AGE_MS = 30 * 60_000;
@@ -147,10 +150,11 @@ export class Pool implements AsyncDisposable {
     parameters: readonly unknown[] = [],
     { retryIdempotent, ...options }: PoolQueryOptions = {},
   ): Promise<QueryResult<R>> {
-    const once = (): Promise<QueryResult<R>> =>
-      this.withConnection((connection) => connection.query<R>(text, parameters, options));
-    if (retryIdempotent === undefined) return once();
-    return withRetry({ ...retryIdempotent, unit: 'idempotent-statement' }, once);
+    const once = (connection: Connection): Promise<QueryResult<R>> =>
+      connection.query<R>(text, parameters, options);
+    return retryIdempotent === undefined
+      ? this.withConnection(once)
+      : this.#repeated({ ...retryIdempotent, unit: 'idempotent-statement' }, once);
   }
 
   /**
@@ -163,9 +167,11 @@ export class Pool implements AsyncDisposable {
     work: (connection: Connection) => Promise<T>,
     { retry, ...options }: PoolTransactionOptions = {},
   ): Promise<T> {
-    const once = (): Promise<T> =>
-      this.withConnection((connection) => connection.transaction(() => work(connection), options));
-    return retry === undefined ? once() : withRetry({ ...retry, unit: 'transaction' }, once);
+    const once = (connection: Connection): Promise<T> =>
+      connection.transaction(() => work(connection), options);
+    return retry === undefined
+      ? this.withConnection(once)
+      : this.#repeated({ ...retry, unit: 'transaction' }, once);
   }
 
   /**
@@ -180,6 +186,23 @@ export class Pool implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #repeated<T>(
+    policy: RetryPolicy & { readonly unit: RetryUnit },
+    once: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    return withRetry(policy, () =>
+      this.withConnection(async (connection) => {
+        try {
+          return await once(connection);
+        } catch (error) {
+          // After a fail-over this session stays on the server that is read-only now.
+          if (sqlstateOf(error) === READ_ONLY) connection.destroy(fromServerError(error));
+          throw error;
+        }
+      }),
+    );
   }
 
   async #close(graceMs: number | undefined): Promise<void> {

@@ -23,6 +23,8 @@ export class FaultBoard {
   readonly onBytes = new RuleList<ByteFault>();
   readonly onCancel = new RuleList<CancelFault>();
   readonly latencyMs: Record<Direction, number> = { toServer: 0, toClient: 0 };
+  /** The most bytes that travel in one write; 0 is no limit. */
+  sliceBytes = 0;
   #blackHole: Signal | undefined;
 
   /** Undefined while bytes may pass, else the promise that they may again. */

@@ -25,7 +25,7 @@ const PORTS = [20_000, 32_000] as const;
 export class FaultProxy implements AsyncDisposable {
   readonly host = HOST;
   readonly port: number;
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   readonly #board = new FaultBoard();
   readonly #connections = new Map<ProxyConnection, Promise<void>>();
   readonly #hanging = new Set<Socket>();
@@ -115,6 +115,16 @@ export class FaultProxy implements AsyncDisposable {
   delay(ms: number, direction?: Direction): void {
     if (direction !== 'toClient') this.#board.latencyMs.toServer = ms;
     if (direction !== 'toServer') this.#board.latencyMs.toClient = ms;
+  }
+
+  /** Both directions travel in pieces of so many bytes, from now on. 0 ends it. */
+  slice(bytes: number): void {
+    this.#board.sliceBytes = bytes;
+  }
+
+  /** New connections go to another server: a fail-over. */
+  repoint(target: { readonly host: string; readonly port: number }): void {
+    this.#target = target;
   }
 
   /** RST to both sides instead of forwarding the statement: the request is lost. */
