@@ -316,6 +316,10 @@ export const ERRORS = define({
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What was being done when an error happened, as far as the database is concerned. */
+export type ErrorPhase =
+  'connect' | 'pool' | 'query' | 'stream' | 'copy-in' | 'copy-out' | 'transaction' | 'commit';
+
 /** Where an error is and what it is about. Every part may be unknown. */
 export interface ErrorPlace {
   /** The source as the user named it. */
@@ -340,6 +344,8 @@ export interface CopylineErrorOptions extends ErrorPlace {
   readonly sqlstate?: string;
   /** Default `none`: no transaction of the load was open. */
   readonly commitState?: CommitState;
+  /** What the driver was doing; left out where it was not the driver. */
+  readonly phase?: ErrorPhase;
   /** More than the table's general advice, for this very case. */
   readonly advice?: string;
   /** Whether the place is known exactly. Default: whether a record is given. */
@@ -352,16 +358,18 @@ export class CopylineError extends Error {
   readonly code: ErrorCode;
   readonly sqlstate: string | undefined;
   readonly commitState: CommitState;
+  readonly phase: ErrorPhase | undefined;
   readonly advice: string;
   readonly place: ErrorPlace;
   readonly located: boolean;
 
   constructor(code: ErrorCode, message: string, options: CopylineErrorOptions = {}) {
-    const { cause, sqlstate, commitState = 'none', advice, located, ...place } = options;
+    const { cause, sqlstate, commitState = 'none', phase, advice, located, ...place } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.sqlstate = sqlstate;
     this.commitState = commitState;
+    this.phase = phase;
     this.advice = advice ?? ERRORS[code].advice;
     this.place = place;
     this.located = located ?? place.record !== undefined;
@@ -378,6 +386,7 @@ export class CopylineError extends Error {
       commitState: this.commitState,
       advice: this.advice,
       ...(this.sqlstate === undefined ? {} : { sqlstate: this.sqlstate }),
+      ...(this.phase === undefined ? {} : { phase: this.phase }),
       ...this.place,
       ...more,
     });

@@ -4,6 +4,7 @@ export type {
   CommitState,
   CopylineErrorOptions,
   ErrorCode,
+  ErrorPhase,
   ErrorPlace,
   RetryClass,
 } from './errors.ts';

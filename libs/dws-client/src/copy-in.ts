@@ -50,7 +50,7 @@ async function copy(
   { signal, stallTimeoutMs }: CopyInOptions,
 ): Promise<number> {
   const isAutocommit = session.lastWord === 'idle';
-  const watch = new StallWatch(stallTimeoutMs, (reason) => {
+  const watch = new StallWatch('copy-in', stallTimeoutMs, (reason) => {
     channel.abort(reason);
   });
   const channel = new CopyInChannel(session.client, statement, (waitsFor) => {
@@ -112,7 +112,9 @@ async function feed(source: AsyncIterable<Buffer>, channel: CopyInChannel): Prom
 
 function storedPerhaps(cause: unknown): CopylineError {
   const message = 'The answer to a COPY was lost; its rows may or may not be stored';
-  return new CopylineError('COMMIT_UNKNOWN', message, { cause, commitState: 'unknown' });
+  return new CopylineError('COMMIT_UNKNOWN', message, {
+    ...{ cause, commitState: 'unknown', phase: 'copy-in' },
+  });
 }
 
 /**

@@ -61,7 +61,7 @@ export class CopyOut implements AsyncIterable<Buffer> {
       if (signal !== undefined) giveUp(abortReason(signal));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    const watch = new StallWatch(stallTimeoutMs, giveUp);
+    const watch = new StallWatch('copy-out', stallTimeoutMs, giveUp);
     try {
       for (;;) {
         watch.start('The server');

@@ -230,7 +230,7 @@ export class Pool implements AsyncDisposable {
         throw new CopylineError(
           'POOL_TIMEOUT',
           `No connection to ${target} became free within ${waited}${this.#whoHoldsThem()}`,
-          { cause: error },
+          { cause: error, phase: 'pool' },
         );
       }
       throw error instanceof CopylineError ? error : fromConnectError(error, target);

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { type EarlyExitOptions, iterateExclusively } from './early-exit.ts';
 import { abortReason } from './interruption.ts';
 import { queryConfig, type QueryOptions } from './queries.ts';
-import { fromServerError } from './server-errors.ts';
+import { fromServerError, keepValuesOut } from './server-errors.ts';
 import type { Session } from './session.ts';
 import { socketOf } from './wire/pg-internals.ts';
 
@@ -62,7 +62,8 @@ class RowQueue<R> {
       this.#push(row as R);
     });
     query.on('error', (error: Error) => {
-      this.#failure ??= fromServerError(error);
+      keepValuesOut(error, config.values);
+      this.#failure ??= fromServerError(error, 'stream');
       this.#finish();
     });
     query.on('end', () => {

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { isTrueWithin, settlesWithin } from './in-time.ts';
 import { throwIfAborted, untilAborted } from './interruption.ts';
 import { NoticeLog } from './notices.ts';
-import { fromServerError, sqlstateOf } from './server-errors.ts';
+import { fromServerError, keepValuesOut, sqlstateOf } from './server-errors.ts';
 import { type CancelOutcome, sendCancelRequest } from './wire/cancel-request.ts';
 import { cancelKeyOf, isBusy, socketOf, whenReady } from './wire/pg-internals.ts';
 
@@ -130,6 +130,7 @@ export class Session {
       return Array.isArray(result) ? result : [result];
     } catch (error) {
       await this.settle();
+      keepValuesOut(error, config.values);
       throw fromServerError(error);
     }
   }

@@ -1,14 +1,20 @@
-import { CopylineError } from '@copyline/contracts';
+import { CopylineError, type ErrorPhase } from '@copyline/contracts';
 
 /** Ends a COPY when one side of it gives or takes nothing for too long. */
 export class StallWatch {
+  readonly #phase: ErrorPhase;
   readonly #timeoutMs: number | undefined;
   readonly #onStall: (reason: CopylineError) => void;
   #timer: NodeJS.Timeout | undefined;
   #since = 0;
   #culprit = '';
 
-  constructor(timeoutMs: number | undefined, onStall: (reason: CopylineError) => void) {
+  constructor(
+    phase: ErrorPhase,
+    timeoutMs: number | undefined,
+    onStall: (reason: CopylineError) => void,
+  ) {
+    this.#phase = phase;
     this.#timeoutMs = timeoutMs;
     this.#onStall = onStall;
   }
@@ -43,7 +49,9 @@ export class StallWatch {
     }
     const idleMs = `${String(this.#timeoutMs)} ms`;
     this.#onStall(
-      new CopylineError('COPY_STALLED', `${this.#culprit} made no progress for ${idleMs}`),
+      new CopylineError('COPY_STALLED', `${this.#culprit} made no progress for ${idleMs}`, {
+        phase: this.#phase,
+      }),
     );
   };
 }

@@ -199,12 +199,12 @@ export class Transactions {
       // The server's refusal, and the session alive after it: that is proof.
       if (provesNoEffect(error) && session.isUsable) {
         if (session.lastWord !== 'idle') await this.#rollBack();
-        throw fromServerError(error).with({ commitState: 'rolled_back' });
+        throw fromServerError(error).with({ commitState: 'rolled_back', phase: 'commit' });
       }
       const unknown = new CopylineError(
         'COMMIT_UNKNOWN',
         'The answer to COMMIT was lost; the transaction may or may not be committed',
-        { cause: error, commitState: 'unknown' },
+        { cause: error, commitState: 'unknown', phase: 'commit' },
       );
       session.destroy(unknown);
       throw unknown;
@@ -213,7 +213,7 @@ export class Transactions {
     throw new CopylineError(
       'COMMIT_ROLLED_BACK',
       `The server answered COMMIT with ${command ?? 'nothing'}`,
-      { commitState: 'rolled_back' },
+      { commitState: 'rolled_back', phase: 'commit' },
     );
   }
 }
@@ -249,9 +249,11 @@ function wasNotSent(error: unknown): boolean {
 
 function swallowedError(): CopylineError {
   const message = 'A statement of the block has failed; nothing of the block can be kept';
-  return new CopylineError('COMMIT_ROLLED_BACK', message, { commitState: 'rolled_back' });
+  return new CopylineError('COMMIT_ROLLED_BACK', message, {
+    ...{ commitState: 'rolled_back', phase: 'transaction' },
+  });
 }
 
 function misused(message: string, commitState: 'none' | 'unknown' = 'none'): CopylineError {
-  return new CopylineError('TRANSACTION_MISUSED', message, { commitState });
+  return new CopylineError('TRANSACTION_MISUSED', message, { commitState, phase: 'transaction' });
 }

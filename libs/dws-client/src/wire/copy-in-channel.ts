@@ -70,7 +70,7 @@ export class CopyInChannel implements CopySink {
     this.#stream = client.query(copyFrom(statement));
     this.#stream.on('error', (error: Error) => {
       if (provesNoEffect(error)) this.#answer = 'refused';
-      this.#fail(fromServerError(error));
+      this.#fail(fromServerError(error, 'copy-in'));
     });
   }
 

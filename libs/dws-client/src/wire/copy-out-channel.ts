@@ -108,7 +108,7 @@ export class CopyOutChannel implements Submittable {
   }
 
   handleError(error: Error): void {
-    this.#failure ??= fromServerError(error);
+    this.#failure ??= fromServerError(error, 'copy-out');
     // Its ReadyForQuery still passes here; a connection that has gone sends none.
     if (this.#wire?.stream.destroyed !== false) this.#release();
     this.stage = 'over';
