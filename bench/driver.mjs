@@ -1,7 +1,7 @@
 /**
  * `node bench/driver.mjs`: what the driver costs over raw pg-copy-streams, in both directions, as the
  * ratio of wall times. After `npm run build`. One process, one server, the two taking turns: what else
- * the machine does hits both. Rows of about 100 bytes, which is where the cost per row shows.
+ * the machine does hits both. CPU is that of the client alone. Rows of about 100 bytes, which is where the cost per row shows.
  */
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -76,15 +76,19 @@ try {
   for (const [what, run] of Object.entries(runs)) {
     const ratios = [];
     const seconds = { raw: [], driver: [] };
+    const cpu = { raw: [], driver: [] };
     for (let round = 0; round <= ROUNDS; round += 1) {
       // Who goes first alternates; the first round warms up.
       const order = round % 2 === 0 ? ['raw', 'driver'] : ['driver', 'raw'];
       const took = {};
       for (const who of order) {
         await run.prepare();
+        const cpuBefore = process.cpuUsage();
         const start = performance.now();
         const done = await run[who]();
         took[who] = (performance.now() - start) / 1000;
+        const { user, system } = process.cpuUsage(cpuBefore);
+        if (round > 0) cpu[who].push((user + system) / 1e6);
         if (done !== run.expected) throw new Error(`${what}, ${who}: ${done}`);
       }
       if (round === 0) continue;
@@ -97,6 +101,8 @@ try {
       ratios,
       raw: median(seconds.raw),
       driver: median(seconds.driver),
+      rawCpu: median(cpu.raw),
+      driverCpu: median(cpu.driver),
     });
   }
   const table = tableText(
@@ -104,6 +110,8 @@ try {
       { title: 'what', text: (row) => row.what },
       { title: 'raw s', right: true, text: (row) => fixed(row.raw, 2) },
       { title: 'driver s', right: true, text: (row) => fixed(row.driver, 2) },
+      { title: 'raw CPU s', right: true, text: (row) => fixed(row.rawCpu, 2) },
+      { title: 'driver CPU s', right: true, text: (row) => fixed(row.driverCpu, 2) },
       { title: 'median ratio', right: true, text: (row) => fixed(row.ratio, 3) },
     ],
     result.runs,
