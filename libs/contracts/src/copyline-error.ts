@@ -3,6 +3,10 @@ import { ERRORS, type ErrorCode, type RetryClass } from './errors.ts';
 /** What became of the transaction in which the error happened. */
 export type CommitState = 'none' | 'rolled_back' | 'committed' | 'unknown';
 
+/** What was being done when an error happened, as far as the database is concerned. */
+export type ErrorPhase =
+  'connect' | 'pool' | 'query' | 'stream' | 'copy-in' | 'copy-out' | 'transaction' | 'commit';
+
 /** Where an error is and what it is about. Every part may be unknown. */
 export interface ErrorPlace {
   /** The source as the user named it. */
@@ -27,6 +31,8 @@ export interface CopylineErrorOptions extends ErrorPlace {
   readonly sqlstate?: string;
   /** Default `none`: no transaction of the load was open. */
   readonly commitState?: CommitState;
+  /** What the driver was doing; left out where it was not the driver. */
+  readonly phase?: ErrorPhase;
   /** More than the table's general advice, for this very case. */
   readonly advice?: string;
   /** Whether the place is known exactly. Default: whether a record is given. */
@@ -39,16 +45,18 @@ export class CopylineError extends Error {
   readonly code: ErrorCode;
   readonly sqlstate: string | undefined;
   readonly commitState: CommitState;
+  readonly phase: ErrorPhase | undefined;
   readonly advice: string;
   readonly place: ErrorPlace;
   readonly located: boolean;
 
   constructor(code: ErrorCode, message: string, options: CopylineErrorOptions = {}) {
-    const { cause, sqlstate, commitState = 'none', advice, located, ...place } = options;
+    const { cause, sqlstate, commitState = 'none', phase, advice, located, ...place } = options;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.sqlstate = sqlstate;
     this.commitState = commitState;
+    this.phase = phase;
     this.advice = advice ?? ERRORS[code].advice;
     this.place = place;
     this.located = located ?? place.record !== undefined;
@@ -65,6 +73,7 @@ export class CopylineError extends Error {
       commitState: this.commitState,
       advice: this.advice,
       ...(this.sqlstate === undefined ? {} : { sqlstate: this.sqlstate }),
+      ...(this.phase === undefined ? {} : { phase: this.phase }),
       ...this.place,
       ...more,
     });

@@ -115,6 +115,17 @@ export const ERRORS = define({
     advice: 'Run the same command again once the server is reachable: it asks the ledger first.',
   },
 
+  TRANSACTION_MISUSED: {
+    retry: 'never',
+    meaning: 'Transaction blocks of one connection were used out of order; nothing is committed.',
+    advice: 'Await each transaction() before the block around it ends; use a connection per task.',
+  },
+  COPY_STALLED: {
+    retry: 'retry',
+    meaning: 'One side of a COPY made no progress for longer than allowed; the COPY was ended.',
+    advice: 'Look at the source and at the server (locks, network), or allow more time.',
+  },
+
   // — source files —
   SOURCE_NOT_FOUND: {
     retry: 'never',

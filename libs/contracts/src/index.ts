@@ -2,7 +2,12 @@
 export { ERRORS } from './errors.ts';
 export type { ErrorCode, RetryClass } from './errors.ts';
 export { asCopylineError, CopylineError } from './copyline-error.ts';
-export type { CommitState, CopylineErrorOptions, ErrorPlace } from './copyline-error.ts';
+export type {
+  CommitState,
+  CopylineErrorOptions,
+  ErrorPhase,
+  ErrorPlace,
+} from './copyline-error.ts';
 
 // What a load is
 export { csvDialectSchema, loadSpecSchema } from './load-spec.ts';

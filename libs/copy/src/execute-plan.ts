@@ -154,7 +154,7 @@ async function runTransaction(
 function transactionOptions({ recorder }: Execution): Parameters<Connection['transaction']>[1] {
   return {
     isolation: 'read committed',
-    access: 'read write',
+    readOnly: false,
     onCommit: () => {
       recorder.enter('commit');
     },

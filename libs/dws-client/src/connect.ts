@@ -5,6 +5,7 @@ import pg from 'pg';
 import { type ConnectionParameters, describeTarget, parseConninfo } from './conninfo.ts';
 import { Connection, endClient } from './connection.ts';
 import { throwIfAborted } from './interruption.ts';
+import { type RetryPolicy, withRetry } from './retry.ts';
 import { fromConnectError } from './server-errors.ts';
 import { socketOf } from './wire/pg-internals.ts';
 
@@ -19,6 +20,8 @@ export interface ConnectOptions {
   /** Milliseconds for one attempt. Default: the conninfo's `connect_timeout`, else 10,000. */
   readonly connectTimeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** How to try again when the server cannot be reached. Default: one attempt. */
+  readonly retry?: RetryPolicy;
 }
 
 /**
@@ -29,6 +32,20 @@ export interface ConnectOptions {
  */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const parameters = resolveParameters(options.target);
+  const { retry, signal } = options;
+  if (retry === undefined) return await connectOnce(parameters, options);
+  const policy = {
+    ...retry,
+    unit: 'connect',
+    ...(signal === undefined ? {} : { signal }),
+  } as const;
+  return await withRetry(policy, () => connectOnce(parameters, options));
+}
+
+async function connectOnce(
+  parameters: ConnectionParameters,
+  options: ConnectOptions,
+): Promise<Connection> {
   const { signal } = options;
   let lastError: unknown;
   for (const tls of tlsAttempts(parameters)) {

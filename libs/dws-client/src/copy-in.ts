@@ -1,144 +1,120 @@
 import { CopylineError } from '@copyline/contracts';
-import type pg from 'pg';
-import { from as copyFrom, type CopyStreamQuery } from 'pg-copy-streams';
 
-import { fromServerError, provesNoEffect } from './server-errors.ts';
-import { socketOf } from './wire/pg-internals.ts';
+import { settlesWithin } from './in-time.ts';
+import { abortReason } from './interruption.ts';
+import type { Session } from './session.ts';
+import { StallWatch } from './stall-watch.ts';
+import { CopyInChannel, type CopySink } from './wire/copy-in-channel.ts';
 
-/** Where the bytes of a COPY … FROM STDIN go. */
-export interface CopySink {
+/** What a COPY … FROM STDIN reads: a function that writes, or anything that gives buffers. */
+export type CopySource = ((sink: CopySink) => Promise<void>) | AsyncIterable<Buffer>;
+
+export interface CopyInOptions {
+  /** Ends the COPY at once, also while its source is silent. */
+  readonly signal?: AbortSignal;
   /**
-   * Sends bytes as one CopyData message. Resolves when the bytes are handed to the operating
-   * system: the buffer may be reused then, and waiting for it is the back-pressure.
-   *
-   * Chunks of 64 KiB to 1 MiB are best: each costs a message header and a system call.
-   *
-   * @throws CopylineError the server's refusal, or the reason of an abort.
+   * Milliseconds in which either side must make progress, until CopyDone: the source by giving
+   * bytes, the server by taking them (waiting for a lock is no progress). Default: no limit. The
+   * server has no such limit: `statement_timeout` does not interrupt a COPY that waits for its
+   * client, which meanwhile holds its locks.
    */
-  write(chunk: Buffer): Promise<void>;
+  readonly stallTimeoutMs?: number;
 }
 
-/**
- * What the server's log says of a COPY that was ended from here. The reason itself stays here: it
- * may name what the server's log must not hold.
- */
-const GIVEN_UP = 'given up by copyline';
+/** How long the source of a COPY that has failed may take to clean up after itself. */
+const FEED_TIMEOUT_MS = 1_000;
 
-/**
- * One COPY … FROM STDIN on a client, over pg-copy-streams, with the rules that keep the connection
- * usable:
- *
- * - an `error` listener stands for the whole life of the stream, because late errors follow;
- * - the stream is destroyed only to send CopyFail, never after an error: its protocol side is gone
- *   by then and a destroy would throw;
- * - one write at a time: what the stream itself would queue, it would try to send after an error;
- * - after CopyDone no CopyFail is possible any more, and none is tried;
- * - neither `close` nor `finish` is trusted to tell that the connection is ready: the caller proves
- *   it with a round trip.
- */
-export class CopyIn implements CopySink {
-  /** Rejects with the reason when the COPY fails, from whichever side. */
-  readonly failed: Promise<never>;
-  readonly #client: pg.Client;
-  readonly #stream: CopyStreamQuery;
-  #rejectFailed: (reason: Error) => void = () => undefined;
-  /** Ends the step that is under way. */
-  #rejectStep: (reason: Error) => void = () => undefined;
-  #failure: { readonly reason: Error } | undefined;
-  #lastWrite: Promise<void> = Promise.resolve();
-  #isDone = false;
-  #answer: 'none' | 'stored' | 'refused' = 'none';
+/** Smaller pieces of an iterable are put together: each message costs a header and a system call. */
+const GATHER_BYTES = 64 * 1024;
 
-  constructor(client: pg.Client, statement: string) {
-    this.failed = new Promise<never>((_resolve, reject) => {
-      this.#rejectFailed = reject;
-    });
-    this.failed.catch(() => undefined);
-    this.#client = client;
-    this.#stream = client.query(copyFrom(statement));
-    this.#stream.on('error', (error: Error) => {
-      if (provesNoEffect(error)) this.#answer = 'refused';
-      this.#fail(fromServerError(error));
-    });
+/** Runs COPY … FROM STDIN; see `Connection.copyIn`. */
+export async function runCopyIn(
+  session: Session,
+  statement: string,
+  source: CopySource,
+  options: CopyInOptions,
+): Promise<number> {
+  assertCopyFromStdin(statement);
+  const leave = await session.occupy('copying-in', options.signal);
+  try {
+    return await copy(session, statement, source, options);
+  } finally {
+    leave();
   }
+}
 
-  /**
-   * Whether the server has taken the rows. `maybe` when CopyDone was sent and its answer never
-   * came, or was one that proves nothing.
-   */
-  get stored(): 'no' | 'yes' | 'maybe' {
-    if (!this.#isDone || this.#answer === 'refused') return 'no';
-    return this.#answer === 'stored' ? 'yes' : 'maybe';
+async function copy(
+  session: Session,
+  statement: string,
+  source: CopySource,
+  { signal, stallTimeoutMs }: CopyInOptions,
+): Promise<number> {
+  const isAutocommit = session.lastWord === 'idle';
+  const watch = new StallWatch('copy-in', stallTimeoutMs, (reason) => {
+    channel.abort(reason);
+  });
+  const channel = new CopyInChannel(session.client, statement, (waitsFor) => {
+    watch.start(waitsFor === 'server' ? 'The server' : 'The source');
+  });
+  const onAbort = (): void => {
+    if (signal !== undefined) channel.abort(abortReason(signal));
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
+  watch.start('The source');
+  const feeding = (async () => {
+    await (typeof source === 'function' ? source(channel) : feed(source, channel));
+  })();
+  try {
+    // Whichever fails first is the reason; what the other one says then is its echo.
+    await Promise.race([feeding, channel.failed]);
+    await channel.flush();
+    watch.end();
+    return await channel.finish();
+  } catch (error) {
+    watch.end();
+    channel.abort(error);
+    await Promise.all([session.proveReady(), settlesWithin(feeding, FEED_TIMEOUT_MS)]);
+    if (isAutocommit && channel.stored === 'yes') return channel.rowCount;
+    if (isAutocommit && channel.stored === 'maybe') throw storedPerhaps(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
+}
 
-  /** The server's row count, once it has answered. */
-  get rowCount(): number {
-    return this.#stream.rowCount;
+/** Writes what an iterable gives; ends it when the COPY fails. */
+async function feed(source: AsyncIterable<Buffer>, channel: CopyInChannel): Promise<void> {
+  const iterator = source[Symbol.asyncIterator]();
+  const gathered = Buffer.allocUnsafe(GATHER_BYTES);
+  let size = 0;
+  const flush = async (): Promise<void> => {
+    if (size > 0) await channel.write(gathered.subarray(0, size));
+    size = 0;
+  };
+  try {
+    for (;;) {
+      // A source that says nothing must not keep a COPY that has failed.
+      const step = await channel.whileRunning(iterator.next());
+      if (step.done === true) break;
+      const piece = step.value;
+      if (size + piece.length > GATHER_BYTES) await flush();
+      if (piece.length >= GATHER_BYTES) await channel.write(piece);
+      else size += piece.copy(gathered, size);
+    }
+    await flush();
+  } catch (error) {
+    // A generator in the middle of something takes it only later: nobody waits for that here.
+    const ended = iterator.return?.();
+    if (ended !== undefined) await settlesWithin(ended, FEED_TIMEOUT_MS);
+    throw error;
   }
+}
 
-  write(chunk: Buffer): Promise<void> {
-    const written = this.#lastWrite.then(() => this.#send(chunk));
-    // A write that nobody waits for must not end the process; `finish` throws what it met.
-    this.#lastWrite = written.catch(() => undefined);
-    return written;
-  }
-
-  /** Sends CopyDone. Resolves with the server's row count once the server is ready again. */
-  async finish(): Promise<number> {
-    await this.#lastWrite;
-    await this.#step((resolve) => {
-      this.#isDone = true;
-      this.#stream.end((error?: Error | null) => {
-        if (error) return; // told by the `error` event, too
-        this.#answer = 'stored';
-        resolve();
-      });
-    });
-    return this.rowCount;
-  }
-
-  /** Sends CopyFail, unless the COPY has ended already. The server's answer is not awaited. */
-  abort(reason: unknown): void {
-    const isOver = this.#failure !== undefined || this.#isDone;
-    this.#fail(reason as Error); // whatever the caller threw is thrown on as it is
-    if (!isOver) this.#stream.destroy(new Error(GIVEN_UP));
-  }
-
-  async #send(chunk: Buffer): Promise<void> {
-    await this.#step((resolve) => {
-      this.#stream.write(chunk, (error) => {
-        if (!error) resolve(); // else told by the `error` event, too
-      });
-    });
-    // A small chunk may sit in the socket's own queue after its callback; wait for that, too.
-    const socket = socketOf(this.#client);
-    if (socket.writableLength === 0) return;
-    await this.#step((resolve) => {
-      // An empty write calls back when everything before it has gone out.
-      socket.write('', () => {
-        resolve();
-      });
-    });
-  }
-
-  /** Runs one step, never two at a time; a failure of the COPY from anywhere ends it. */
-  #step(start: (resolve: () => void) => void): Promise<void> {
-    return new Promise<void>((resolve, reject) => {
-      if (this.#failure !== undefined) {
-        reject(this.#failure.reason);
-        return;
-      }
-      this.#rejectStep = reject;
-      start(resolve);
-    });
-  }
-
-  #fail(reason: Error): void {
-    // The first failure is the reason; what follows (57014 after our own CopyFail) is its echo.
-    this.#failure ??= { reason };
-    this.#rejectFailed(this.#failure.reason);
-    this.#rejectStep(this.#failure.reason);
-  }
+function storedPerhaps(cause: unknown): CopylineError {
+  const message = 'The answer to a COPY was lost; its rows may or may not be stored';
+  return new CopylineError('COMMIT_UNKNOWN', message, {
+    ...{ cause, commitState: 'unknown', phase: 'copy-in' },
+  });
 }
 
 /**
@@ -147,7 +123,7 @@ export class CopyIn implements CopySink {
  *
  * @throws CopylineError `INTERNAL`
  */
-export function assertCopyFromStdin(statement: string): void {
+function assertCopyFromStdin(statement: string): void {
   const unquoted = statement.replace(/"[^"]*"|'[^']*'/g, ' ').replace(/;\s*$/, '');
   if (/^\s*copy\s[^;]*\sfrom\s+stdin\b[^;]*$/i.test(unquoted)) return;
   throw new CopylineError('INTERNAL', 'copyIn takes one COPY … FROM STDIN and nothing else');

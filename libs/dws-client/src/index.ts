@@ -11,13 +11,35 @@ export { Secret } from './secret.ts';
 // Connections
 export { connect } from './connect.ts';
 export type { ConnectOptions } from './connect.ts';
-export type { Connection, QueryResult, TransactionStatus } from './connection.ts';
-export type { CopySink } from './copy-in.ts';
+export type { CancelOptions, Connection } from './connection.ts';
+export type { ConnectionStatus, TransactionStatus } from './session.ts';
+export type { Notice, NoticeListener } from './notices.ts';
+export type { QueryOptions, QueryResult, Row } from './queries.ts';
+export type { StreamOptions } from './row-stream.ts';
+export { OID } from './value-types.ts';
+export type { Readers } from './value-types.ts';
+export type { CopyInOptions, CopySource } from './copy-in.ts';
+export type { CopySink } from './wire/copy-in-channel.ts';
+export type { CopyOut, CopyOutOptions } from './copy-out.ts';
 export { Pool } from './pool.ts';
-export type { PoolOptions } from './pool.ts';
-export type { TransactionOptions } from './transaction.ts';
+export type { PoolOptions, PoolQueryOptions, PoolTransactionOptions } from './pool.ts';
+export type { PoolMetrics } from './pool-metrics.ts';
+export type { SessionReset } from './session-reset.ts';
 export { openLibraryPool } from './library-pool.ts';
 export type { LibraryPool, LibraryPoolOptions } from './library-pool.ts';
+export { Rollback } from './transaction.ts';
+export type {
+  TransactionBlock,
+  TransactionOptions,
+  TransactionResult,
+  TransactionWork,
+} from './transaction.ts';
+
+// Repeating what may be repeated
+export { withRetry } from './retry.ts';
+export type { RetryEvent, RetryPolicy } from './retry.ts';
+export { retryVerdict } from './retry-rules.ts';
+export type { RetryUnit, RetryVerdict } from './retry-rules.ts';
 
 // SQL text and server errors
 export { quoteIdentifier, quoteLiteral, quoteTable } from './identifiers.ts';

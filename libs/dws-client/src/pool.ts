@@ -1,4 +1,5 @@
 import { CopylineError } from '@copyline/contracts';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 
 import { describeTarget, type ConnectionParameters } from './conninfo.ts';
@@ -9,8 +10,15 @@ import {
   tlsAttempts,
   type ConnectOptions,
 } from './connect.ts';
-import { Connection, type QueryResult } from './connection.ts';
-import { fromConnectError } from './server-errors.ts';
+import { Connection } from './connection.ts';
+import { settlesWithin } from './in-time.ts';
+import { PoolCounters, type PoolMetrics } from './pool-metrics.ts';
+import type { QueryOptions, QueryResult, Row } from './queries.ts';
+import { type RetryPolicy, withRetry } from './retry.ts';
+import type { RetryUnit } from './retry-rules.ts';
+import { fromConnectError, fromServerError, sqlstateOf } from './server-errors.ts';
+import { resetSession, type SessionReset } from './session-reset.ts';
+import type { TransactionOptions } from './transaction.ts';
 
 type Transport = ReturnType<typeof tlsAttempts>[number];
 
@@ -19,19 +27,56 @@ export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   readonly max?: number;
   /** Milliseconds to wait for a connection, free or new. Default: 10,000. */
   readonly acquireTimeoutMs?: number;
-  /** Milliseconds after which an idle connection is closed. Default: 60,000. */
+  /**
+   * Milliseconds after which an idle connection is closed. Default: 60,000; it must stay below
+   * what ends idle sessions on the way or in the server (GaussDB(DWS): `session_timeout`, 10 min).
+   */
   readonly idleTimeoutMs?: number;
+  /** Milliseconds after which a connection is not used again. Default: 1,800,000 (30 min). */
+  readonly maxAgeMs?: number;
+  /** How often a connection is given out before it is replaced. Default: no limit. */
+  readonly maxUses?: number;
+  /** What is done between two users of a connection. Default: `discard-all`. */
+  readonly reset?: SessionReset;
 }
 
+export interface PoolQueryOptions extends QueryOptions {
+  /** How to repeat a statement that is idempotent. Default: not at all. */
+  readonly retryIdempotent?: RetryPolicy;
+}
+
+export interface PoolTransactionOptions extends TransactionOptions {
+  /** How to repeat the whole transaction. Default: not at all. */
+  readonly retry?: RetryPolicy;
+}
+
+const READ_ONLY = '25006';
+
+/** Half an hour: servers that were added or moved get their share, caches do not grow for ever. */
+const MAX_AGE_MS = 30 * 60_000;
+
+/** Which pools the running task holds connections of; see `withConnection`. */
+interface Holding {
+  readonly pool: Pool;
+  readonly caller: Holding | undefined;
+}
+
+const holding = new AsyncLocalStorage<Holding>();
+
 /**
- * Connections to one database, kept for reuse. One that comes back while not proven idle (in a
- * transaction, in a COPY, lost) is destroyed and replaced, so none is ever handed out dirty.
+ * Connections to one database, kept for reuse. One that comes back in a transaction is rolled back,
+ * the leftovers of its session are reset, and whatever is not proven idle and clean after that is
+ * destroyed and replaced: none is ever handed out dirty.
  */
 export class Pool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #parameters: ConnectionParameters;
   /** Transports not tried yet, the current one first; see `tlsAttempts`. */
   readonly #transports: Transport[];
+  readonly #counters = new PoolCounters();
+  readonly #inUse = new Set<Connection>();
+  /** Tells those who wait that the pool is closed. */
+  readonly #waiting = new Set<(reason: CopylineError) => void>();
   #pool: pg.Pool;
   #closing: Promise<void> | undefined;
 
@@ -42,10 +87,16 @@ export class Pool implements AsyncDisposable {
     this.#pool = this.#open();
   }
 
-  /** Connections in use and idle. */
-  get counts(): { readonly total: number; readonly idle: number; readonly waiting: number } {
+  /** Gauges and counters, for monitoring. */
+  get metrics(): PoolMetrics {
     const { totalCount, idleCount, waitingCount } = this.#pool;
-    return { total: totalCount, idle: idleCount, waiting: waitingCount };
+    return {
+      total: totalCount,
+      idle: idleCount,
+      inUse: this.#inUse.size,
+      waiting: waitingCount,
+      ...this.#counters.all,
+    };
   }
 
   /**
@@ -55,61 +106,163 @@ export class Pool implements AsyncDisposable {
    *   `connect` does.
    */
   async connect(): Promise<Connection> {
-    const client = await this.#acquire();
-    return new Connection(client, {
+    const { retry } = this.#options;
+    const client =
+      retry === undefined
+        ? await this.#acquire()
+        : await withRetry({ ...retry, unit: 'connect' }, () => this.#acquire());
+    this.#counters.add('acquired');
+    const { reset = 'discard-all' } = this.#options;
+    const connection: Connection = new Connection(client, {
       host: this.#parameters.host,
       port: this.#parameters.port,
       tls: this.#transports[0],
+      clean: (session) =>
+        resetSession(session, reset, () => {
+          this.#counters.add('rolledBack');
+        }),
       release: (released, reusable) => {
+        this.#inUse.delete(connection);
+        if (!reusable) this.#counters.add('destroyed');
         (released as pg.PoolClient).release(!reusable);
         return Promise.resolve();
       },
     });
+    this.#inUse.add(connection);
+    return connection;
   }
 
   /** Runs `work` with a connection and gives it back. */
   async withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     await using connection = await this.connect();
-    return await work(connection);
+    const held: Holding = { pool: this, caller: holding.getStore() };
+    return await holding.run(held, work, connection);
   }
 
-  /** One query on any connection. */
-  query<Row extends object = Record<string, unknown>>(
+  /**
+   * One query on any connection. Every call may meet another session: no SET, no BEGIN.
+   *
+   * With `retryIdempotent` you declare that to run it twice is the same as to run it once; it is then
+   * repeated, on another connection, when its connection is lost or the server is busy with itself.
+   */
+  query<R extends object = Row>(
     text: string,
     parameters: readonly unknown[] = [],
-  ): Promise<QueryResult<Row>> {
-    return this.withConnection((connection) => connection.query<Row>(text, parameters));
+    { retryIdempotent, ...options }: PoolQueryOptions = {},
+  ): Promise<QueryResult<R>> {
+    const once = (connection: Connection): Promise<QueryResult<R>> =>
+      connection.query<R>(text, parameters, options);
+    return retryIdempotent === undefined
+      ? this.withConnection(once)
+      : this.#repeated({ ...retryIdempotent, unit: 'idempotent-statement' }, once);
   }
 
-  /** Waits for the connections in use to come back, then closes all. Idempotent. */
-  close(): Promise<void> {
-    return (this.#closing ??= this.#pool.end());
+  /**
+   * Runs `work` in a transaction on any connection; see `Connection.transaction`. With `retry` the
+   * whole of it is repeated, on another connection, as long as nothing can have been committed: after
+   * a deadlock, a serialization failure, a lost connection, but never after a lost COMMIT. `work` must
+   * begin anew each time.
+   */
+  transaction<T>(
+    work: (connection: Connection) => Promise<T>,
+    { retry, ...options }: PoolTransactionOptions = {},
+  ): Promise<T> {
+    const once = (connection: Connection): Promise<T> =>
+      connection.transaction(() => work(connection), options);
+    return retry === undefined
+      ? this.withConnection(once)
+      : this.#repeated({ ...retry, unit: 'transaction' }, once);
+  }
+
+  /**
+   * Refuses new callers and those who wait, waits for the connections in use to come back, and
+   * closes all. Idempotent: later calls wait for the first.
+   *
+   * @param graceMs milliseconds after which connections in use are destroyed. Default: no limit.
+   */
+  close({ graceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    return (this.#closing ??= this.#close(graceMs));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #acquire(): Promise<pg.PoolClient> {
-    if (this.#closing !== undefined) {
-      throw new CopylineError('CONNECTION_UNUSABLE', 'The pool is closed');
+  #repeated<T>(
+    policy: RetryPolicy & { readonly unit: RetryUnit },
+    once: (connection: Connection) => Promise<T>,
+  ): Promise<T> {
+    return withRetry(policy, () =>
+      this.withConnection(async (connection) => {
+        try {
+          return await once(connection);
+        } catch (error) {
+          // After a fail-over this session stays on the server that is read-only now.
+          if (sqlstateOf(error) === READ_ONLY) connection.destroy(fromServerError(error));
+          throw error;
+        }
+      }),
+    );
+  }
+
+  async #close(graceMs: number | undefined): Promise<void> {
+    for (const refuse of this.#waiting) refuse(closed());
+    const ended = this.#pool.end();
+    if (graceMs !== undefined && !(await settlesWithin(ended, graceMs))) {
+      const reason = new CopylineError('CONNECTION_UNUSABLE', 'The pool was closed');
+      for (const connection of this.#inUse) connection.destroy(reason);
+      await Promise.all([...this.#inUse].map((connection) => connection.close()));
     }
+    await ended;
+  }
+
+  async #acquire(): Promise<pg.PoolClient> {
+    if (this.#closing !== undefined) throw closed();
     const target = describeTarget(this.#parameters);
     const pool = this.#pool;
     try {
-      return await pool.connect();
+      return await this.#untilClosed(pool.connect());
     } catch (error) {
       if (isMissingTls(error) && this.#fallBackFrom(pool)) return await this.#acquire();
       if (error instanceof Error && error.message.startsWith('timeout exceeded')) {
+        this.#counters.add('timedOut');
         const waited = `${String(this.#acquireTimeoutMs)} ms`;
         throw new CopylineError(
           'POOL_TIMEOUT',
-          `No connection to ${target} became free within ${waited}`,
-          { cause: error },
+          `No connection to ${target} became free within ${waited}${this.#whoHoldsThem()}`,
+          { cause: error, phase: 'pool' },
         );
       }
-      throw fromConnectError(error, target);
+      throw error instanceof CopylineError ? error : fromConnectError(error, target);
     }
+  }
+
+  /** Whoever waits for himself should be told so. */
+  #whoHoldsThem(): string {
+    let own = 0;
+    for (let at = holding.getStore(); at !== undefined; at = at.caller) {
+      if (at.pool === this) own += 1;
+    }
+    const all = `${String(this.#inUse.size)} of ${String(this.#max)} are in use`;
+    return own === 0 ? `: ${all}` : `: ${all}, ${String(own)} by the very task that waits`;
+  }
+
+  /** A caller who waits when the pool is closed is refused; what comes for him goes back. */
+  #untilClosed(acquiring: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
+    return new Promise((resolve, reject) => {
+      let isRefused = false;
+      const refuse = (reason: CopylineError): void => {
+        isRefused = true;
+        reject(reason);
+      };
+      this.#waiting.add(refuse);
+      acquiring
+        .then((client) => {
+          if (isRefused) client.release();
+          else resolve(client);
+        }, reject)
+        .finally(() => this.#waiting.delete(refuse));
+    });
   }
 
   /**
@@ -135,21 +288,35 @@ export class Pool implements AsyncDisposable {
         super(config);
       }
     }
+    const { idleTimeoutMs = 60_000, maxAgeMs = MAX_AGE_MS, maxUses } = this.#options;
     const pool = new pg.Pool({
       ...config,
       Client: PooledClient,
-      max: this.#options.max ?? 10,
-      idleTimeoutMillis: this.#options.idleTimeoutMs ?? 60_000,
+      max: this.#max,
+      idleTimeoutMillis: idleTimeoutMs,
       connectionTimeoutMillis: this.#acquireTimeoutMs,
+      maxLifetimeSeconds: maxAgeMs / 1000,
+      ...(maxUses === undefined ? {} : { maxUses }),
     });
     // An idle connection that the server ends is simply dropped by the pool.
     pool.on('error', () => undefined);
-    // Between the pool's own listener and that of a `Connection` there is a moment without one.
-    pool.on('connect', (client) => client.on('error', () => undefined));
+    pool.on('connect', (client) => {
+      this.#counters.add('connected');
+      // Between the pool's own listener and that of a `Connection` there is a moment without one.
+      client.on('error', () => undefined);
+    });
     return pool;
+  }
+
+  get #max(): number {
+    return this.#options.max ?? 10;
   }
 
   get #acquireTimeoutMs(): number {
     return this.#options.acquireTimeoutMs ?? 10_000;
   }
+}
+
+function closed(): CopylineError {
+  return new CopylineError('CONNECTION_UNUSABLE', 'The pool is closed');
 }

@@ -1,4 +1,4 @@
-import { CopylineError, type ErrorCode } from '@copyline/contracts';
+import { CopylineError, type ErrorCode, type ErrorPhase } from '@copyline/contracts';
 import pg from 'pg';
 
 /**
@@ -54,32 +54,85 @@ export function provesNoEffect(error: unknown): boolean {
   return sqlstate !== undefined && !/^(40003|08|57P)/.test(sqlstate);
 }
 
-/** What a server error says beside its message; the values of rows may be in it. */
+/**
+ * What a server error says, every field that the protocol has; the values of rows may be in some.
+ * Source: PostgreSQL documentation, "Error and Notice Message Fields".
+ */
 export interface ServerDiagnostics {
+  /** Translated by the server, as are message, detail, hint and context. */
+  readonly severity: string | undefined;
   readonly sqlstate: string | undefined;
+  readonly message: string;
   readonly detail: string | undefined;
-  /** Call stack and place: for COPY the line of its input. Translated by the server. */
+  readonly hint: string | undefined;
+  /** Place in the statement, in characters from 1. */
+  readonly position: number | undefined;
+  readonly internalPosition: number | undefined;
+  readonly internalQuery: string | undefined;
+  /** Call stack and place: for COPY the line of its input. */
   readonly context: string | undefined;
+  readonly schema: string | undefined;
   readonly table: string | undefined;
   readonly column: string | undefined;
+  readonly dataType: string | undefined;
   readonly constraint: string | undefined;
+  /** Where in the server's own source. */
+  readonly file: string | undefined;
+  readonly line: number | undefined;
+  readonly routine: string | undefined;
 }
 
 /** The diagnostics of the server error that an error is, or was caused by. */
 export function diagnosticsOf(error: unknown): ServerDiagnostics | undefined {
   const server = error instanceof CopylineError ? error.cause : error;
   if (!(server instanceof pg.DatabaseError)) return undefined;
-  const { code, detail, where, table, column, constraint } = server;
-  return { sqlstate: code, detail, context: where, table, column, constraint };
+  const { severity, message, detail, hint, internalQuery, schema, table, column, dataType } =
+    server;
+  return {
+    ...{ severity, sqlstate: server.code, message, detail, hint },
+    position: numberOf(server.position),
+    internalPosition: numberOf(server.internalPosition),
+    ...{ internalQuery, context: server.where, schema, table, column, dataType },
+    constraint: server.constraint,
+    file: server.file,
+    line: numberOf(server.line),
+    routine: server.routine,
+  };
+}
+
+function numberOf(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : Number(text);
+}
+
+/** The fields of a server error that quote rows or values. */
+const TELLING_FIELDS = ['detail', 'where', 'internalQuery'] as const;
+
+/**
+ * Takes out of a server error what must not be printed with it: DETAIL and CONTEXT quote rows, and
+ * are left to who asks for them by name; a bind value in the message becomes its number.
+ */
+export function keepValuesOut(error: unknown, values: readonly unknown[] = []): void {
+  if (!(error instanceof pg.DatabaseError)) return;
+  for (const field of TELLING_FIELDS) {
+    if (error[field] !== undefined) Object.defineProperty(error, field, { enumerable: false });
+  }
+  values.forEach((value, i) => {
+    const text = typeof value === 'string' ? value : undefined;
+    if (text === undefined || text === '') return;
+    const hide = (from: string): string => from.replaceAll(`"${text}"`, `$${String(i + 1)}`);
+    error.message = hide(error.message);
+    if (error.stack !== undefined) error.stack = hide(error.stack);
+  });
 }
 
 /**
  * A failure of a statement or of the connection as a {@link CopylineError}. DETAIL, which quotes
  * whole rows, stays in the cause and out of the message.
  */
-export function fromServerError(error: unknown): CopylineError {
+export function fromServerError(error: unknown, phase: ErrorPhase = 'query'): CopylineError {
   if (error instanceof CopylineError) return error;
   if (error instanceof pg.DatabaseError) {
+    keepValuesOut(error);
     const sqlstate = error.code ?? '';
     const code =
       CODE_OF_SQLSTATE[sqlstate] ??
@@ -87,14 +140,16 @@ export function fromServerError(error: unknown): CopylineError {
       CODE_OF_SQLSTATE[sqlstate.slice(0, 2)] ??
       'SQL_FAILED';
     const hint = error.hint === undefined ? '' : ` (${error.hint})`;
-    return new CopylineError(code, shorten(`${error.message}${hint}`), { cause: error, sqlstate });
+    return new CopylineError(code, shorten(`${error.message}${hint}`), {
+      ...{ cause: error, sqlstate, phase },
+    });
   }
   if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) {
     // A parameter that cannot be sent or a value that cannot be read: the line is fine.
-    return new CopylineError('INTERNAL', shorten(error.message), { cause: error });
+    return new CopylineError('INTERNAL', shorten(error.message), { cause: error, phase });
   }
   return new CopylineError('CONNECTION_LOST', `The connection ended: ${reasonOf(error)}`, {
-    cause: error,
+    ...{ cause: error, phase },
   });
 }
 
@@ -103,18 +158,18 @@ export function fromConnectError(error: unknown, target: string): CopylineError 
   const known = error instanceof pg.DatabaseError ? fromServerError(error) : undefined;
   if (known?.code === 'AUTH_FAILED' || known?.code === 'DATABASE_NOT_FOUND') {
     return new CopylineError(known.code, `${target}: ${known.message}`, {
-      cause: error,
+      ...{ cause: error, phase: 'connect' },
       ...(known.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
     });
   }
   const reason = shorten(reasonOf(error));
   if (/client password must be a (non-empty )?string/.test(reason)) {
     return new CopylineError('AUTH_FAILED', `${target}: the server asks for a password`, {
-      cause: error,
+      ...{ cause: error, phase: 'connect' },
     });
   }
   return new CopylineError('CONNECT_FAILED', `No connection to ${target}: ${reason}`, {
-    cause: error,
+    ...{ cause: error, phase: 'connect' },
     ...(known?.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
   });
 }

@@ -9,8 +9,17 @@ import pg from 'pg';
 const asText = (text: string): string => text;
 const asBigInt = (text: string): bigint => BigInt(text);
 
-const OID = {
+/** OIDs of built-in types, for readers of one's own. Source: PostgreSQL's pg_type.dat. */
+export const OID = {
+  bool: 16,
+  bytea: 17,
   int8: 20,
+  int2: 21,
+  int4: 23,
+  text: 25,
+  json: 114,
+  float4: 700,
+  float8: 701,
   textArray: 1009,
   int8Array: 1016,
   date: 1082,
@@ -24,6 +33,11 @@ const OID = {
   interval: 1186,
   intervalArray: 1187,
   numericArray: 1231,
+  timetz: 1266,
+  timetzArray: 1270,
+  numeric: 1700,
+  uuid: 2950,
+  jsonb: 3802,
 } as const;
 
 /** An array as the server has it: of any number of dimensions. */
@@ -53,13 +67,19 @@ const READERS: ReadonlyMap<number, (text: string) => unknown> = new Map<
   [OID.timestampArray, textArray],
   [OID.timestamptzArray, textArray],
   [OID.timeArray, textArray],
+  [OID.timetzArray, textArray],
   [OID.intervalArray, textArray],
   [OID.numericArray, textArray],
 ]);
 
-/** Handed to node-postgres with every query. */
-export const valueTypes: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    (format === 'binary' ? undefined : READERS.get(oid)) ??
-    (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
-};
+/** Readers by type OID: each gets the server's text of one value that is not NULL. */
+export type Readers = Readonly<Record<number, (text: string) => unknown>>;
+
+/** What node-postgres is told of types, with every query. */
+export function typesWith(readers: Readers = {}): pg.CustomTypesConfig {
+  return {
+    getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+      (format === 'binary' ? undefined : (readers[oid] ?? READERS.get(oid))) ??
+      (pg.types.getTypeParser(oid, format) as unknown)) as typeof pg.types.getTypeParser,
+  };
+}

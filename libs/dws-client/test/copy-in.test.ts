@@ -119,7 +119,8 @@ describe.each(testServers())('COPY FROM STDIN to $name', (server) => {
     await expect(connection.transaction(() => Promise.resolve())).rejects.toMatchObject({
       code: 'INTERNAL',
     });
-    expect(connection.transactionStatus).toBe('unknown');
+    expect(connection.transactionStatus).toBe('active');
+    expect(connection.status).toBe('copying-in');
     expect((await before).rows).toEqual([{ n: 1 }]);
     stuck.end();
     expect(await copying).toBe(0);

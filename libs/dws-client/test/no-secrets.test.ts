@@ -1,8 +1,9 @@
+import { CopylineError } from '@copyline/contracts';
 import { startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
 import { inspect } from 'node:util';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { parseConninfo, Pool, connect } from '../src/index.ts';
+import { connect, diagnosticsOf, parseConninfo, Pool } from '../src/index.ts';
 import { backendOf, connected, conninfoOf, terminate } from './support/connected.ts';
 
 const CANARY = 'canary-5d1e-of-a-password';
@@ -78,6 +79,33 @@ describe.each(testServers())('a password on its way to $name', (server) => {
       expectNoCanary(error);
       throw error;
     }
+  });
+
+  it('is not seen as a bind value, whatever the server says of it', async () => {
+    const connection = await connected(conninfoOf(db));
+    await connection.query('create temporary table vault (id text primary key, n int not null)');
+    await connection.query('insert into vault values ($1, 1)', [CANARY]);
+    const failures = [
+      () => connection.query('select $1::int', [CANARY]), // quoted by the message
+      () => connection.query('insert into vault values ($1, 1)', [CANARY]), // by DETAIL
+      () => connection.query('insert into vault values ($1, null)', [CANARY]), // by DETAIL, the row
+      () => connection.stream('select $1::int', [CANARY]).next(),
+    ];
+    for (const fail of failures) {
+      const error: unknown = await fail().catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(CopylineError);
+      for (const text of [inspect(error, { depth: 9 }), String(error), JSON.stringify(error)]) {
+        expect(text).not.toContain(CANARY);
+      }
+      expect((error as Error).stack).not.toContain(CANARY);
+    }
+    const error: unknown = await failures[1]?.().catch((reason: unknown) => reason);
+    expect(diagnosticsOf(error)).toMatchObject({
+      sqlstate: '23505',
+      constraint: 'vault_pkey',
+      detail: `Key (id)=(${CANARY}) already exists.`, // for who asks for it by name
+      routine: '_bt_check_unique',
+    });
   });
 
   it('is not seen when the connection is lost', async () => {

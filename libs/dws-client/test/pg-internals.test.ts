@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 const ADVICE =
   'pg or pg-copy-streams has changed a private member that the driver reads. Find its successor in ' +
   'node_modules/pg/lib (client.js, connection.js) or node_modules/pg-copy-streams/copy-from.js, ' +
-  'change src/wire/pg-internals.ts or src/copy-in.ts, and this test.';
+  'change src/wire/pg-internals.ts or src/wire/copy-in-channel.ts, and this test.';
 
 interface Internals {
   readonly connection: EventEmitter & { readonly stream: Socket };
@@ -95,5 +95,87 @@ describe.each(testServers())('the private members of node-postgres on $name', (s
     given.destroy(new Error('enough'));
     expect(await failed, ADVICE).toMatchObject({ code: '57014' });
     expect((await client.query('select rid from orders')).rowCount, ADVICE).toBe(2);
+  });
+
+  it('a connection has one reader of its bytes, which takes them in any pieces', async () => {
+    const client = await open();
+    const { stream } = client.connection;
+    const readers = stream.listeners('data') as ((bytes: Buffer) => void)[];
+    expect(readers, ADVICE).toHaveLength(1);
+    stream.removeAllListeners('data');
+    stream.on('data', (bytes: Buffer) => {
+      for (const byte of bytes) readers[0]?.call(stream, Buffer.from([byte]));
+    });
+    expect((await client.query('select 1 as one')).rows, ADVICE).toEqual([{ one: 1 }]);
+  });
+
+  it('what is submitted gets the connection, and is told the answers', async () => {
+    const client = await open();
+    const told: string[] = [];
+    const submitted = (text: string): Promise<unknown> =>
+      new Promise((resolve) => {
+        client.query({
+          submit(wire: EventEmitter & { stream: Socket; query(sql: string): void }) {
+            expect(wire.stream, ADVICE).toBe(client.connection.stream);
+            wire.query(text);
+          },
+          handleRowDescription: () => told.push('row description'),
+          handleDataRow: () => told.push('row'),
+          handleCommandComplete: ({ text: tag }: { text: string }) => told.push(tag),
+          handleReadyForQuery: () => resolve('ready'),
+          handleError: (error: Error) => resolve(error),
+          handleEmptyQuery: () => told.push('empty'),
+          handleCopyInResponse: (wire: { sendCopyFail(reason: string): void }) => {
+            wire.sendCopyFail('enough');
+          },
+        } as unknown as pg.Submittable);
+      });
+    expect(await submitted('select 1'), ADVICE).toBe('ready');
+    expect(await submitted(''), ADVICE).toBe('ready');
+    expect(told, ADVICE).toEqual(['row description', 'row', 'SELECT 1', 'empty']);
+    expect(await submitted('select 1 / 0'), ADVICE).toMatchObject({ code: '22012' });
+    await client.query('create temporary table orders (rid int)');
+    expect(await submitted('copy orders from stdin'), ADVICE).toMatchObject({ code: '57014' });
+    expect((await client.query('select 1 as one')).rows, ADVICE).toEqual([{ one: 1 }]);
+  });
+
+  it('an error that submit returns is told, and nothing counts as sent', async () => {
+    const client = await open();
+    const reason = new Error('not now');
+    const told = await new Promise((resolve) => {
+      client.query({
+        submit: () => reason,
+        handleError: (error: Error) => resolve(error),
+      } as unknown as pg.Submittable);
+    });
+    expect(told, ADVICE).toBe(reason);
+    expect((await client.query('select 1 as one')).rows, ADVICE).toEqual([{ one: 1 }]);
+  });
+
+  it('a query with a listener for rows keeps none of them', async () => {
+    const client = await open();
+    const query = new pg.Query<{ i: number }>('select i from generate_series(1, 3) i');
+    const rows: unknown[] = [];
+    query.on('row', (row) => rows.push(row));
+    const result = await new Promise((resolve, reject) => {
+      query.on('end', resolve).on('error', reject);
+      client.query(query);
+    });
+    expect(rows, ADVICE).toEqual([{ i: 1 }, { i: 2 }, { i: 3 }]);
+    expect(result, ADVICE).toMatchObject({ rows: [] });
+  });
+
+  it('getTransactionStatus tells the last word, and a server error has its fields', async () => {
+    const client = await open();
+    const said = [client.getTransactionStatus()];
+    await client.query('begin');
+    said.push(client.getTransactionStatus());
+    const error: unknown = await client.query('select 1 / 0').catch((reason: unknown) => reason);
+    await client.query('').catch(() => undefined);
+    said.push(client.getTransactionStatus());
+    await client.query('rollback');
+    expect(said, ADVICE).toEqual(['I', 'T', 'E']);
+    expect(error, ADVICE).toBeInstanceOf(pg.DatabaseError);
+    expect(error, ADVICE).toMatchObject({ code: '22012', severity: 'ERROR', routine: 'int4div' });
   });
 });

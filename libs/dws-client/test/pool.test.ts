@@ -11,7 +11,14 @@ import {
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { type Connection, Pool, type PoolOptions } from '../src/index.ts';
-import { backendOf, conninfoOf, expectHealthy, gone, terminate } from './support/connected.ts';
+import {
+  backendOf,
+  backendsOf,
+  conninfoOf,
+  expectHealthy,
+  gone,
+  terminate,
+} from './support/connected.ts';
 import { COPY, stuckFeed } from './support/copying.ts';
 
 describe.each(testServers())('a pool of connections to $name', (server) => {
@@ -31,9 +38,9 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
 
   it('connects when it must, and uses again what came back clean', async () => {
     const pool = open();
-    expect(pool.counts).toEqual({ total: 0, idle: 0, waiting: 0 });
+    expect(pool.metrics).toMatchObject({ total: 0, idle: 0, waiting: 0 });
     const first = await pool.withConnection(backendOf);
-    expect(pool.counts).toEqual({ total: 1, idle: 1, waiting: 0 });
+    expect(pool.metrics).toMatchObject({ total: 1, idle: 1, waiting: 0 });
     const second = await pool.query<{ pid: number }>(
       'select pg_backend_pid() as pid, $1::int',
       [1],
@@ -45,26 +52,36 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
     const pool = open({ max: 2 });
     const held = [await pool.connect(), await pool.connect()];
     const third = pool.connect();
-    await waitFor('a third to wait', () => pool.counts.waiting === 1);
-    expect(pool.counts).toEqual({ total: 2, idle: 0, waiting: 1 });
+    await waitFor('a third to wait', () => pool.metrics.waiting === 1);
+    expect(pool.metrics).toMatchObject({ total: 2, idle: 0, waiting: 1 });
     await held[0]?.close();
     await expectHealthy(await third);
     await (await third).close();
     await held[1]?.close();
-    expect(pool.counts.total).toBe(2);
+    expect(pool.metrics.total).toBe(2);
   });
 
   it('says when nothing came free, also to one who waits for himself', async () => {
-    const pool = open({ max: 1, acquireTimeoutMs: 100 });
+    const pool = open({ max: 1, acquireTimeoutMs: 1_000 });
     await pool.withConnection(async () => {
-      await expect(pool.connect()).rejects.toMatchObject({ code: 'POOL_TIMEOUT', retry: 'retry' });
+      await expect(pool.connect()).rejects.toMatchObject({
+        code: 'POOL_TIMEOUT',
+        retry: 'retry',
+        message: expect.stringContaining(
+          '1 of 1 are in use, 1 by the very task that waits',
+        ) as string,
+      });
     });
+    const held = await pool.connect();
+    await expect(pool.query('select 1')).rejects.toMatchObject({
+      message: expect.stringMatching(/1 of 1 are in use$/) as string,
+    });
+    await held.close();
     await pool.withConnection(expectHealthy);
+    expect(pool.metrics).toMatchObject({ timedOut: 2, inUse: 0, waiting: 0 });
   });
 
   const dirt: readonly (readonly [string, (connection: Connection) => unknown])[] = [
-    ['in a transaction', (each) => each.query('begin')],
-    ['in a failed transaction', (each) => each.query('begin; select 1 / 0').catch(() => 0)],
     [
       'amid a statement',
       async (each) => {
@@ -97,7 +114,133 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
     // The server goes on with what it was doing until it looks at the line.
     await db.sql('select pg_terminate_backend($1)', [pid]);
     await gone(db, pid);
-    expect(pool.counts).toEqual({ total: 1, idle: 1, waiting: 0 });
+    expect(pool.metrics).toMatchObject({ total: 1, idle: 1, waiting: 0 });
+  });
+
+  it.each([
+    ['in a transaction', 'begin; insert into orders values (1)'],
+    ['in a failed transaction', 'begin; select 1 / 0'],
+  ])('rolls back a connection that comes back %s, and keeps it', async (_, sql) => {
+    const pool = open({ max: 1 });
+    const pid = await pool.withConnection(async (connection) => {
+      await connection.query(sql).catch(() => undefined);
+      return (await backendsOf(db))[0];
+    });
+    await pool.withConnection(async (next) => {
+      await expectHealthy(next);
+      expect(await backendOf(next)).toBe(pid);
+    });
+    expect(await db.sql('select from orders')).toEqual([]);
+    expect(pool.metrics).toMatchObject({ connected: 1, rolledBack: 1, destroyed: 0, acquired: 2 });
+  });
+
+  it('leaves nothing of one user to the next', async () => {
+    const pool = open({ max: 1 });
+    await db.sql('create role pool_user');
+    onTestFinished(async () => {
+      await db.sql('drop role pool_user');
+    });
+    await pool.withConnection(async (connection) => {
+      await connection.query(`set search_path = pg_catalog; set work_mem = '123kB';
+        create temporary table leftover (id int); select pg_advisory_lock(4711); listen news;
+        prepare statement as select 1; declare c cursor with hold for select 1;
+        set session authorization pool_user`);
+    });
+    await pool.withConnection(async (next) => {
+      const { rows } = await next.query(`select current_user <> 'pool_user' as own_user,
+        current_setting('search_path') = '${db.schema}' as own_path,
+        current_setting('work_mem') <> '123kB' as own_memory,
+        to_regclass('pg_temp.leftover') is null as no_table,
+        (select count(*) from pg_listening_channels()) as channels,
+        (select count(*) from pg_prepared_statements) as statements,
+        (select count(*) from pg_cursors where name = 'c') as cursors,
+        (select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()) as locks`);
+      expect(rows).toEqual([
+        {
+          ...{ own_user: true, own_path: true, own_memory: true, no_table: true },
+          ...{ channels: 0n, statements: 0n, cursors: 0n, locks: 0n },
+        },
+      ]);
+    });
+    expect(pool.metrics.connected).toBe(1);
+  });
+
+  it('resets settings alone where it is told to, and nothing where it is told to', async () => {
+    const settings = open({ max: 1, reset: 'reset-all' });
+    await settings.query("set work_mem = '123kB'; create temporary table leftover (id int)");
+    const { rows } = await settings.query(
+      `select current_setting('work_mem') as m, to_regclass('pg_temp.leftover') is null as gone`,
+    );
+    expect(rows).toEqual([{ m: expect.not.stringMatching('123kB') as string, gone: false }]);
+    const nothing = open({ target: conninfoOf(db, proxy), max: 1, reset: 'none' });
+    await nothing.query('select 1');
+    await nothing.query('select 2');
+    expect(proxy.queries).toEqual(['select 1', 'select 2']);
+  });
+
+  it('destroys what cannot be reset in time', async () => {
+    const pool = open({ target: conninfoOf(db, proxy), max: 1 });
+    const connection = await pool.connect();
+    const parked = proxy.parkQuery(/discard/i);
+    const closing = connection.close();
+    await parked.reached;
+    await closing;
+    expect(pool.metrics.destroyed).toBe(1);
+    parked.release();
+    await pool.withConnection(expectHealthy);
+  });
+
+  it('replaces a connection that is old, or was used often enough', async () => {
+    const worn = open({ max: 1, maxUses: 2 });
+    const pids = [];
+    for (let i = 0; i < 4; i += 1) pids.push(await worn.withConnection(backendOf));
+    expect(new Set(pids).size).toBe(2);
+    expect([pids[0], pids[2]]).toEqual([pids[1], pids[3]]);
+    const old = open({ max: 1, maxAgeMs: 30 });
+    const first = await old.withConnection(async (connection) => {
+      const pid = await backendOf(connection);
+      const start = performance.now();
+      await waitFor('it to be too old', () => performance.now() - start > 100);
+      return pid;
+    });
+    expect(await old.withConnection(backendOf)).not.toBe(first);
+  });
+
+  it('refuses at its close who waits, and destroys after its grace what is in use', async () => {
+    const pool = open({ max: 1 });
+    const connection = await pool.connect();
+    const sleeping = connection.query('select pg_sleep(60)');
+    const waiting = pool.connect();
+    await waitFor('the next to wait', () => pool.metrics.waiting === 1);
+    const closing = pool.close({ graceMs: 50 });
+    await expect(waiting).rejects.toMatchObject({ code: 'CONNECTION_UNUSABLE' });
+    await expect(sleeping).rejects.toMatchObject({ code: 'CONNECTION_LOST' });
+    await within('the pool to close', closing);
+    expect(pool.metrics).toMatchObject({ total: 0, inUse: 0 });
+    await db.sql(`select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(60)'
+      and pid <> pg_backend_pid()`);
+  });
+
+  it('serves twice as many tasks as it has connections, under load, without one lost', async () => {
+    const pool = open({ max: 4 });
+    const tasks = Array.from({ length: 200 }, (_, i) =>
+      pool.withConnection(async (connection) => {
+        if (i % 5 === 0) await connection.query('begin');
+        if (i % 7 === 0) await connection.query('select 1 / 0').catch(() => undefined);
+        if (i % 11 === 0) {
+          connection.destroy(new CopylineError('INTERNAL', 'on purpose'));
+          return i;
+        }
+        const { rows } = await connection.query<{ n: number }>('select $1::int as n', [i]).catch(
+          // in a failed transaction
+          () => ({ rows: [{ n: i }] }),
+        );
+        return rows[0]?.n;
+      }),
+    );
+    expect(await Promise.all(tasks)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    expect(pool.metrics).toMatchObject({ inUse: 0, waiting: 0, acquired: 200 });
+    expect(pool.metrics.total).toBeLessThanOrEqual(4);
   });
 
   it('gives the place of a destroyed connection to who waits, also in a black hole', async () => {
@@ -105,10 +248,10 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
     const connection = await pool.connect();
     await connection.query('begin');
     const next = pool.connect();
-    await waitFor('the next to wait', () => pool.counts.waiting === 1);
+    await waitFor('the next to wait', () => pool.metrics.waiting === 1);
     const hole = proxy.blackHole();
     await connection.close();
-    await waitFor('a new attempt', () => pool.counts.waiting === 0 && proxy.connections > 1);
+    await waitFor('a new attempt', () => pool.metrics.waiting === 0 && proxy.connections > 1);
     hole.release();
     await (await next).close();
   });
@@ -128,7 +271,7 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
     const pool = open();
     const pid = await pool.withConnection(backendOf);
     await terminate(db, pid);
-    await waitFor('the pool to notice', () => pool.counts.total === 0);
+    await waitFor('the pool to notice', () => pool.metrics.total === 0);
     expect(await pool.withConnection(backendOf)).not.toBe(pid);
   });
 

@@ -103,16 +103,20 @@ describe.each(testServers())('a query on $name', (server) => {
     // The error travels ahead; ReadyForQuery, with the status, follows later.
     const failing = far.query('begin; select 1 / 0').catch(() => far.transactionStatus);
     await holder.holding();
-    expect(far.transactionStatus).toBe('unknown');
+    expect(far.transactionStatus).toBe('active');
     holder.release();
     expect(await failing).toBe('in-error');
   });
 
-  it('is of unknown status while anything runs', async () => {
+  it('is active while anything runs, and then what the server says', async () => {
     const running = connection.query('select 1');
-    expect(connection.transactionStatus).toBe('unknown');
+    expect(connection.transactionStatus).toBe('active');
+    expect(connection.status).toBe('querying');
+    expect(connection.isProvenIdle).toBe(false);
     await running;
     expect(connection.transactionStatus).toBe('idle');
+    expect(connection.status).toBe('ready');
+    expect(connection.isProvenIdle).toBe(true);
     await connection.query('begin');
     expect(connection.transactionStatus).toBe('in-transaction');
     await expect(connection.query('select 1 / 0')).rejects.toThrow();
@@ -157,6 +161,9 @@ describe.each(testServers())('a query on $name', (server) => {
     await terminate(db, await backendOf(connection));
     await waitFor('the connection to notice', () => !connection.isUsable);
     expect(connection.transactionStatus).toBe('unknown');
+    expect(connection.status).toBe('lost');
+    await connection.close();
+    expect(connection.status).toBe('closed');
   });
 
   it.each(['reset', 'halfClose'] as const)('fails when the line ends by %s', async (how) => {

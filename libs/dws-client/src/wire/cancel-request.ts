@@ -16,26 +16,41 @@ export interface CancelTarget {
 }
 
 /**
- * Asks the server to cancel what a session is doing, over a connection of its own. Resolves when
- * the server has closed that connection, which is when it has acted on the request; there is no
- * other answer. When it rejects, the request may still be on its way and hit a later statement.
+ * - `acted`: the server has closed the connection of the request, which is when it has acted on it.
+ * - `never-sent`: no byte of the request has left; nothing can be hit by it.
+ * - `maybe-sent`: the request may still be on its way, and hit a later statement.
  */
-export async function sendCancelRequest(target: CancelTarget, timeoutMs: number): Promise<void> {
+export type CancelOutcome = 'acted' | 'never-sent' | 'maybe-sent';
+
+/**
+ * Asks the server to cancel what a session is doing, over a connection of its own to the same
+ * address. The server answers nothing and closes. Never rejects.
+ */
+export async function sendCancelRequest(
+  target: CancelTarget,
+  timeoutMs: number,
+): Promise<CancelOutcome> {
   const signal = AbortSignal.timeout(timeoutMs);
   let socket: Socket = target.host.startsWith('/')
     ? connectSocket(`${target.host}/.s.PGSQL.${String(target.port)}`)
     : connectSocket(target.port, target.host);
   socket.on('error', () => undefined);
+  let isSent = false;
   try {
     await once(socket, 'connect', { signal });
     if (target.tls !== undefined) {
       socket = await encrypt(socket, { host: target.host, ...target.tls }, signal);
       socket.on('error', () => undefined);
     }
-    const closed = once(socket, 'close', { signal });
+    // A reset closes the socket as well, but proves nothing: only the server's own end does.
+    const ended = once(socket, 'end', { signal });
     socket.resume();
+    isSent = true;
     socket.write(cancelMessage(target));
-    await closed;
+    await ended;
+    return 'acted';
+  } catch {
+    return isSent ? 'maybe-sent' : 'never-sent';
   } finally {
     socket.destroy();
   }

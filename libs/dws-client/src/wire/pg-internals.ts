@@ -7,14 +7,42 @@ import type pg from 'pg';
  * They are read in this file only; `test/pg-internals.test.ts` fails when a release changes them.
  */
 interface PgInternals {
-  readonly connection: EventEmitter & { readonly stream: Socket };
+  readonly connection: PgWire;
   readonly processID: number | null;
   readonly secretKey: number | null;
   readonly readyForQuery?: boolean;
 }
 
+/** node-postgres' `Connection`, as it is handed to what is submitted. */
+export interface PgWire extends EventEmitter {
+  readonly stream: Socket;
+  query(text: string): void;
+  sendCopyFail(message: string): void;
+}
+
+/**
+ * What `client.query` accepts beside text: it writes its own messages and is told the answers.
+ * After an error nothing more is told, `handleReadyForQuery` neither.
+ */
+export interface Submittable {
+  /** An error that is returned goes to `handleError`, and nothing counts as sent. */
+  submit(wire: PgWire): Error | undefined;
+  handleError(error: Error): void;
+  handleCommandComplete(message: { readonly text?: string }): void;
+  handleReadyForQuery(): void;
+  handleCopyInResponse(wire: PgWire): void;
+  handleRowDescription(): void;
+  handleDataRow(): void;
+  handleEmptyQuery(): void;
+}
+
 function internals(client: pg.Client): PgInternals {
   return client as unknown as PgInternals;
+}
+
+/** Hands something to the client that speaks the protocol itself. */
+export function submit(client: pg.Client, submittable: Submittable): void {
+  client.query(submittable as unknown as pg.Submittable);
 }
 
 /** The socket of a client: needed to close it without waiting for the server. */
@@ -28,6 +56,11 @@ export function cancelKeyOf(
 ): { readonly processId: number; readonly secretKey: number } | undefined {
   const { processID, secretKey } = internals(client);
   return processID === null || secretKey === null ? undefined : { processId: processID, secretKey };
+}
+
+/** Whether something has been sent that is not answered to its end. */
+export function isBusy(client: pg.Client): boolean {
+  return internals(client).readyForQuery !== true;
 }
 
 /**
@@ -44,4 +77,35 @@ export async function whenReady(client: pg.Client): Promise<void> {
     };
     connection.on('readyForQuery', done).on('end', done);
   });
+}
+
+/** Puts a reader of bytes in the place of node-postgres' own; see `tapBytes`. */
+export interface ByteTap {
+  /** Hands bytes to node-postgres' own reader. */
+  readonly pass: (bytes: Buffer) => void;
+  /** Puts node-postgres' own reader back. */
+  readonly end: () => void;
+}
+
+/**
+ * Reads a connection's bytes in front of node-postgres. Its reader must be the only one: bytes that
+ * two read are bytes that one of them misunderstands.
+ */
+export function tapBytes(wire: PgWire, onBytes: (bytes: Buffer) => void): ByteTap | undefined {
+  const { stream } = wire;
+  const readers = stream.listeners('data') as ((bytes: Buffer) => void)[];
+  const [own] = readers;
+  if (own === undefined || readers.length !== 1) return undefined;
+  // In this order the stream never is without a reader, and so never stops flowing.
+  stream.on('data', onBytes);
+  stream.off('data', own);
+  return {
+    pass: (bytes) => {
+      own.call(stream, bytes);
+    },
+    end: () => {
+      stream.on('data', own);
+      stream.off('data', onBytes);
+    },
+  };
 }

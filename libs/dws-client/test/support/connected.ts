@@ -26,6 +26,15 @@ export async function backendOf(connection: Connection): Promise<number> {
   return rows[0]?.pid ?? 0;
 }
 
+/** The backends of the product in this database, in a transaction or not. */
+export async function backendsOf(db: TestDatabase): Promise<number[]> {
+  const all = await db.sql<{ pid: number }>(
+    `select pid from pg_stat_activity
+      where datname = current_database() and application_name like 'copyline%' order by pid`,
+  );
+  return all.map(({ pid }) => pid);
+}
+
 /** Ends a backend and waits until it is gone. */
 export async function terminate(db: TestDatabase, pid: number): Promise<void> {
   await db.sql('select pg_terminate_backend($1)', [pid]);

@@ -13,11 +13,18 @@ import type { Direction } from './wire-frames.ts';
 export class FaultBoard {
   /** The SQL of every request seen, in the order of arrival over all connections. */
   readonly queries: string[] = [];
+  /** How many messages of each letter have gone which way. */
+  readonly counts: Record<Direction, Map<string, number>> = {
+    toServer: new Map(),
+    toClient: new Map(),
+  };
   readonly onQuery = new RuleList<QueryFault>();
   readonly onReply = new RuleList<ReplyFault>();
   readonly onBytes = new RuleList<ByteFault>();
   readonly onCancel = new RuleList<CancelFault>();
   readonly latencyMs: Record<Direction, number> = { toServer: 0, toClient: 0 };
+  /** The most bytes that travel in one write; 0 is no limit. */
+  sliceBytes = 0;
   #blackHole: Signal | undefined;
 
   /** Undefined while bytes may pass, else the promise that they may again. */

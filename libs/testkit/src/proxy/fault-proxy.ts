@@ -25,7 +25,7 @@ const PORTS = [20_000, 32_000] as const;
 export class FaultProxy implements AsyncDisposable {
   readonly host = HOST;
   readonly port: number;
-  readonly #target: { readonly host: string; readonly port: number };
+  #target: { readonly host: string; readonly port: number };
   readonly #board = new FaultBoard();
   readonly #connections = new Map<ProxyConnection, Promise<void>>();
   readonly #hanging = new Set<Socket>();
@@ -54,6 +54,11 @@ export class FaultProxy implements AsyncDisposable {
   /** The SQL of every Query, Parse and Bind of an earlier statement, in order of arrival. */
   get queries(): readonly string[] {
     return this.#board.queries;
+  }
+
+  /** How many messages of this letter have gone that way, over all connections. */
+  messages(direction: Direction, letter: string): number {
+    return this.#board.counts[direction].get(letter) ?? 0;
   }
 
   /** RST to both sides of every open connection, now. */
@@ -112,6 +117,16 @@ export class FaultProxy implements AsyncDisposable {
     if (direction !== 'toServer') this.#board.latencyMs.toClient = ms;
   }
 
+  /** Both directions travel in pieces of so many bytes, from now on. 0 ends it. */
+  slice(bytes: number): void {
+    this.#board.sliceBytes = bytes;
+  }
+
+  /** New connections go to another server: a fail-over. */
+  repoint(target: { readonly host: string; readonly port: number }): void {
+    this.#target = target;
+  }
+
   /** RST to both sides instead of forwarding the statement: the request is lost. */
   dropQuery(match: SqlMatch): FaultHandle {
     return this.#board.onQuery.arm({ kind: 'drop' }, `dropQuery(${String(match)})`, match);
@@ -130,6 +145,15 @@ export class FaultProxy implements AsyncDisposable {
   /** Holds the answer until `release()`: it is done, but the client has not been told. */
   parkReply(match: SqlMatch): FaultHandle {
     return this.#board.onReply.arm({ kind: 'park' }, `parkReply(${String(match)})`, match);
+  }
+
+  /**
+   * Holds the answer from its first message of this letter on, until `release()`: `'C'` is all but
+   * the end, `'Z'` all but the server's readiness.
+   */
+  parkMessage(match: SqlMatch, letter: string): FaultHandle {
+    const description = `parkMessage(${String(match)}, ${letter})`;
+    return this.#board.onReply.arm({ kind: 'parkAt', letter }, description, match);
   }
 
   /** Holds a CancelRequest until `release()`: it then comes too late. */

@@ -24,6 +24,7 @@ export type QueryFault =
 export type ReplyFault =
   | { readonly kind: 'drop' }
   | { readonly kind: 'park' }
+  | { readonly kind: 'parkAt'; readonly letter: string }
   | { readonly kind: 'retag'; readonly commandTag: string }
   | { readonly kind: 'replaceError'; readonly error: InjectedError };
 

@@ -86,7 +86,14 @@ export class Outlet {
     rule.markReached();
   }
 
-  #write(bytes: Buffer): Promise<void> {
+  async #write(bytes: Buffer): Promise<void> {
+    const size = this.#board.sliceBytes || bytes.length;
+    for (let at = 0; at < bytes.length; at += size) {
+      await this.#writeOnce(bytes.subarray(at, at + size));
+    }
+  }
+
+  #writeOnce(bytes: Buffer): Promise<void> {
     // An error means that the peer has gone; the reading side of that socket reports it.
     return new Promise((resolve) => this.#sink.write(bytes, () => resolve()));
   }

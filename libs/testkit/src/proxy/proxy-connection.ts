@@ -77,6 +77,8 @@ export class ProxyConnection {
     try {
       for await (const chunk of delayed(chunks, () => this.#board.latencyMs[direction])) {
         for (const frame of this.#splitters[direction].push(chunk)) {
+          const counts = this.#board.counts[direction];
+          counts.set(frame.type, (counts.get(frame.type) ?? 0) + 1);
           const action = judge(frame);
           if (action === undefined) {
             outlet.add(frame.bytes);
@@ -155,6 +157,8 @@ export class ProxyConnection {
     }
     const exchange = this.#exchanges.answered(frame);
     const rule = exchange?.rule;
+    // What comes before the message that is waited for travels in batches, as without a rule.
+    if (rule?.fault.kind === 'parkAt' && rule.fault.letter !== frame.type) return undefined;
     return exchange && rule && (() => this.#applyToAnswer(rule, frame, exchange));
   }
 
@@ -173,6 +177,11 @@ export class ProxyConnection {
         await this.#held(rule.released);
         exchange.rule = undefined;
         return exchange.held.forEach((bytes) => out.add(bytes));
+      case 'parkAt':
+        rule.markReached();
+        await this.#held(rule.released);
+        exchange.rule = undefined;
+        return out.add(frame.bytes);
       case 'retag':
         if (frame.type !== 'C') return out.add(frame.bytes);
         out.add(commandComplete(fault.commandTag));

@@ -1,0 +1,46 @@
+import type pg from 'pg';
+
+import { type Readers, typesWith } from './value-types.ts';
+
+/** A row whose columns are known by name. */
+export type Row = Record<string, unknown>;
+
+export interface QueryOptions {
+  /** Readers for some types, in place of the defaults, for this call only. */
+  readonly readers?: Readers;
+}
+
+export interface QueryResult<R> {
+  readonly rows: readonly R[];
+  /** Rows returned or affected, as the command tag says; 0 for commands without a count. */
+  readonly rowCount: number;
+  /** The first word of the command tag: `SELECT`, `COMMIT`, … */
+  readonly command: string;
+  readonly columns: readonly string[];
+}
+
+/** What node-postgres is told of one statement. */
+export function queryConfig(
+  text: string,
+  parameters: readonly unknown[],
+  { readers }: QueryOptions,
+): pg.QueryConfig<unknown[]> {
+  return {
+    text,
+    types: typesWith(readers),
+    ...(parameters.length === 0 ? {} : { values: [...parameters] }),
+  };
+}
+
+/** What node-postgres answers, of one statement. */
+export function queryResult<R extends object>(
+  result: pg.QueryResult<object> | undefined,
+): QueryResult<R> {
+  return {
+    rows: (result?.rows ?? []) as R[],
+    rowCount: result?.rowCount ?? 0,
+    // The types leave it out: there is none for an empty statement.
+    command: (result?.command as string | null | undefined) ?? '',
+    columns: result?.fields.map((field) => field.name) ?? [],
+  };
+}

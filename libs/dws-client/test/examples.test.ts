@@ -1,0 +1,39 @@
+import { postgres18, runProcess, useOwnDatabase } from '@copyline/testkit';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+
+/** As a user runs them: with the built libraries, in a process of their own. */
+describe('the examples of the driver', () => {
+  const db = useOwnDatabase(postgres18());
+
+  async function outputOf(example: string): Promise<string> {
+    const file = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));
+    const running = runProcess(process.execPath, [file, db.url()]);
+    expect(await running.exit).toEqual({ code: 0, signal: null });
+    expect(running.stderr).toBe('');
+    return running.stdout;
+  }
+
+  it('interrupted COPYs leave the transaction alive', async () => {
+    expect(await outputOf('driver-interrupted-copy/interrupted-copy.mjs')).toBe(
+      [
+        'read enough, then: in-transaction',
+        'aborted: INTERRUPTED, then: in-transaction',
+        'the source is broken, then: in-transaction',
+        'committed: before and after; rows of the broken source: 0\n',
+      ].join('\n'),
+    );
+  });
+
+  it('a deadlock is got out of', async () => {
+    const output = await outputOf('driver-retry/transaction-with-retry.mjs');
+    expect(output).toContain('attempt 1: SQL_TRANSIENT (40P01), rolled_back; again in a moment');
+    expect(output).toMatch(/money: 80 and 120\n$/);
+  });
+
+  it('a pool under load gives out clean connections only', async () => {
+    const output = await outputOf('driver-pool/pool-under-load.mjs');
+    expect(output).toContain('60 tasks, at most 4 connections at a time');
+    expect(output).toMatch(/in use 0\n$/);
+  });
+});
