@@ -56,7 +56,7 @@ export async function openPostgresBackend(setting: PostgresSetting): Promise<Que
 
 /** BullMQ makes its tables itself, in one transaction; it wants a session of its own for that. */
 async function migrate(target: ConnectionParameters): Promise<void> {
-  await using connection = await connect({ target, applicationName: 'copyline queue' });
+  await using connection = await connect({ target, applicationName: 'copyline migration' });
   await runMigrations(
     {
       query: async (text, parameters = []) => {
