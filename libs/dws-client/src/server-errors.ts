@@ -117,9 +117,11 @@ export function keepValuesOut(error: unknown, values: readonly unknown[] = []): 
     if (error[field] !== undefined) Object.defineProperty(error, field, { enumerable: false });
   }
   values.forEach((value, i) => {
-    const text = typeof value === 'string' ? value : undefined;
-    if (text === undefined || text === '') return;
-    const hide = (from: string): string => from.replaceAll(`"${text}"`, `$${String(i + 1)}`);
+    if (!['string', 'number', 'bigint'].includes(typeof value) || value === '') return;
+    // Between quotes, in whichever language the server speaks.
+    const text = String(value).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+    const quoted = new RegExp(`["'«»„“‘]${text}["'«»“”’]`, 'g');
+    const hide = (from: string): string => from.replace(quoted, () => `$${String(i + 1)}`);
     error.message = hide(error.message);
     if (error.stack !== undefined) error.stack = hide(error.stack);
   });

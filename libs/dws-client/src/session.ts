@@ -223,6 +223,8 @@ export class Session {
     let isReusable = this.#lost === undefined && status !== 'active' && status !== 'unknown';
     if (isReusable) {
       try {
+        // Also when nothing is to be cleaned: a cancel must not hit the next user.
+        await this.#cancelIsOver();
         await this.#origin.clean?.(this);
         isReusable = this.lastWord === 'idle' && this.#lost === undefined;
       } catch {

@@ -99,6 +99,11 @@ describe.each(testServers())('a password on its way to $name', (server) => {
       }
       expect((error as Error).stack).not.toContain(CANARY);
     }
+    const number: unknown = await connection
+      .query('select $1::int', [98765432109876n])
+      .catch((reason: unknown) => reason);
+    expect(inspect(number, { depth: 9 })).not.toContain('98765432109876');
+    expect((number as Error).message).toMatch(/^value \$1 is out of range/);
     const error: unknown = await failures[1]?.().catch((reason: unknown) => reason);
     expect(diagnosticsOf(error)).toMatchObject({
       sqlstate: '23505',

@@ -178,6 +178,21 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
     expect(proxy.queries).toEqual(['select 1', 'select 2']);
   });
 
+  it('gives nobody a connection with a cancel on its way', async () => {
+    const pool = open({ target: conninfoOf(db, proxy), max: 1, reset: 'none' });
+    const parked = proxy.parkCancel();
+    const connection = await pool.connect();
+    const running = connection.query('select pg_sleep(0.02)');
+    const cancelling = connection.cancel({ timeoutMs: 200 });
+    await parked.reached;
+    await running;
+    await connection.close();
+    expect(await cancelling).toBe(false);
+    expect(pool.metrics.destroyed).toBe(1);
+    parked.release();
+    await pool.withConnection(expectHealthy);
+  });
+
   it('destroys what cannot be reset in time', async () => {
     const pool = open({ target: conninfoOf(db, proxy), max: 1 });
     const connection = await pool.connect();

@@ -8,6 +8,9 @@ import { join } from 'node:path';
 
 const BINARY = '/usr/sbin/pgbouncer';
 
+/** Below those the kernel gives to outgoing connections, and below those of the kit's proxies. */
+const PORTS = [10_000, 20_000] as const;
+
 /** Debian's package. A build machine must have it; elsewhere its tests are skipped with a message. */
 export function hasPgbouncer(): boolean {
   if (existsSync(BINARY)) return true;
@@ -25,7 +28,7 @@ export interface Pgbouncer extends AsyncDisposable {
 /** A pooler in transaction mode with so many connections to the server. */
 export async function startPgbouncer(server: TestServer, poolSize: number): Promise<Pgbouncer> {
   const directory = mkdtempSync(join(tmpdir(), 'copyline-pgbouncer-'));
-  const port = randomInt(33_000, 36_000);
+  const port = await freePort();
   const file = (name: string): string => join(directory, name);
   const { host, user, password } = server;
   writeFileSync(file('users.txt'), `"${user}" "${password}"\n`, { mode: 0o600 });
@@ -51,6 +54,7 @@ default_pool_size = ${poolSize}
   // Its log goes to stderr; as root it refuses to run.
   const child = spawn(BINARY, [file('pgbouncer.ini')], { stdio: 'ignore', ...account });
   await waitFor('PgBouncer to listen', () => answers(port));
+  if (child.exitCode !== null) throw new Error(`PgBouncer ended with ${child.exitCode}`);
   return {
     url: (database) =>
       `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}` +
@@ -66,6 +70,13 @@ function ordinaryAccount(): { uid: number; gid: number } | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const id = (flag: string): number => Number(execFileSync('id', [flag, 'nobody']).toString());
   return { uid: id('-u'), gid: id('-g') };
+}
+
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = randomInt(...PORTS);
+    if (!(await answers(port))) return port;
+  }
 }
 
 function answers(port: number): Promise<boolean> {
