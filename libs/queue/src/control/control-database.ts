@@ -37,7 +37,13 @@ export class ControlDatabase implements AsyncDisposable {
    */
   static async open(options: ControlOptions): Promise<ControlDatabase> {
     const { target, schema = CONTROL_SCHEMA, applicationName = 'copyline control' } = options;
-    const pool = new Pool({ target, applicationName, max: options.max ?? 4 });
+    const pool = new Pool({
+      target,
+      applicationName,
+      max: options.max ?? 4,
+      // Only the statements of this library are run here, and they leave nothing behind.
+      reset: 'none',
+    });
     try {
       await pool.withConnection((connection) =>
         migrateSchema(connection, controlMigrations(schema)),
