@@ -107,6 +107,9 @@ function numberOf(text: string | undefined): number | undefined {
 /** The fields of a server error that quote rows or values. */
 const TELLING_FIELDS = ['detail', 'where', 'internalQuery'] as const;
 
+/** How messages quote a value, in whichever language the server speaks. */
+const QUOTES = ['""', "''", '«»', '»«', '„“', '“”', '‘’'] as const;
+
 /**
  * Takes out of a server error what must not be printed with it: DETAIL and CONTEXT quote rows, and
  * are left to who asks for them by name; a bind value in the message becomes its number.
@@ -118,10 +121,13 @@ export function keepValuesOut(error: unknown, values: readonly unknown[] = []): 
   }
   values.forEach((value, i) => {
     if (!['string', 'number', 'bigint'].includes(typeof value) || value === '') return;
-    // Between quotes, in whichever language the server speaks.
-    const text = String(value).replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-    const quoted = new RegExp(`["'«»„“‘]${text}["'«»“”’]`, 'g');
-    const hide = (from: string): string => from.replace(quoted, () => `$${String(i + 1)}`);
+    // Plain text, not a pattern: a value may have any size.
+    const hide = (from: string): string =>
+      QUOTES.reduce(
+        (kept, [open, close]) =>
+          kept.replaceAll(`${open}${String(value)}${close}`, () => `$${String(i + 1)}`),
+        from,
+      );
     error.message = hide(error.message);
     if (error.stack !== undefined) error.stack = hide(error.stack);
   });
