@@ -1,28 +1,15 @@
-import {
-  commitGate,
-  openGate,
-  postgres18,
-  useOwnDatabase,
-  writeCsv,
-  type WrittenCsv,
-} from '@copyline/testkit';
-import { join } from 'node:path';
+import { commitGate, openGate, postgres18, useOwnDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { loadedExactlyOnce, notLoaded } from '../exactly-once.ts';
-import { createService, type Scheduler, type Service, type Worker } from './service.ts';
+import { scheduledService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
 
 describe('F73: a job that is cancelled', () => {
   const db = useOwnDatabase(postgres18());
 
-  async function prepare(): Promise<{ service: Service; scheduler: Scheduler; file: WrittenCsv }> {
-    const service = await createService(db, { backend: 'postgres' });
-    const file = await writeCsv(join(service.inbox, 'rows.csv'), { rows: ROWS, shape: 'mixed' });
-    await db.sql(file.createTableSql('t'));
-    return { service, scheduler: await service.startScheduler(), file };
-  }
+  const prepare = () => scheduledService(db, { backend: 'postgres', rows: ROWS });
 
   it('in the queue is cancelled at once and never run', async () => {
     const { service, scheduler } = await prepare();
@@ -35,7 +22,7 @@ describe('F73: a job that is cancelled', () => {
 
     expect(await scheduler.job(id)).toMatchObject({ state: 'cancelled', runs: 0 });
     await expect(scheduler.cancel(id)).rejects.toThrow('409 JOB_FINISHED');
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
   });
 
   it('in COPY is rolled back', async () => {
@@ -53,7 +40,7 @@ describe('F73: a job that is cancelled', () => {
       state: 'cancelled',
       error: { code: 'JOB_CANCELLED', source: 'inbox:rows.csv' },
     });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
     await notLoaded(db, 't');
   });
 
@@ -69,7 +56,7 @@ describe('F73: a job that is cancelled', () => {
     await gate.release();
 
     expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done', cancelRequested: true });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });
 
@@ -95,12 +82,7 @@ describe('F73: a job that is cancelled', () => {
       state: 'done',
       report: { rowsLoaded: ROWS },
     });
-    await stop(second, scheduler);
+    await stopAll(second, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });
 });
-
-async function stop(...processes: (Scheduler | Worker)[]): Promise<void> {
-  for (const running of processes) running.kill('SIGTERM');
-  await Promise.all(processes.map((running) => running.exit));
-}

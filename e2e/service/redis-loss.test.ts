@@ -5,31 +5,21 @@ import {
   rowsExactlyOnce,
   useOwnDatabase,
   waitFor,
-  writeCsv,
 } from '@copyline/testkit';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { ledgerStates, loadedExactlyOnce } from '../exactly-once.ts';
-import { createService, type Scheduler, type Service, type Worker } from './service.ts';
+import { createService, scheduledService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
 
 describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', () => {
   const db = useOwnDatabase(postgres18());
 
-  async function prepare(
-    redis?: Parameters<typeof createService>[1]['redis'],
-  ): Promise<{ service: Service; scheduler: Scheduler }> {
-    const service = await createService(db, {
-      backend: 'redis',
-      ...(redis === undefined ? {} : { redis }),
-    });
-    const file = await writeCsv(join(service.inbox, 'rows.csv'), { rows: ROWS, shape: 'mixed' });
-    await db.sql(file.createTableSql('t'));
-    return { service, scheduler: await service.startScheduler() };
-  }
+  const prepare = (redis: Parameters<typeof createService>[1]['redis'] = {}) =>
+    scheduledService(db, { backend: 'redis', redis, rows: ROWS });
 
   it('flushed with 100 queued submissions: all 100 end done, each exactly once', async () => {
     const { service, scheduler } = await prepare();
@@ -47,7 +37,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', ()
 
     await rowsExactlyOnce(db, 'many', 100);
     expect((await ledgerStates(db)).filter((state) => state === 'done')).toHaveLength(100);
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
   });
 
   it.each([
@@ -70,7 +60,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', ()
       state: 'done',
       report: { deduplicated: true },
     });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });
 
@@ -90,7 +80,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', ()
     expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done' });
     const later = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
     expect(await scheduler.jobEnded(later.id)).toMatchObject({ report: { deduplicated: true } });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });
 
@@ -112,7 +102,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', ()
     expect(done).toMatchObject({ state: 'done', runs: 1 });
     const later = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
     expect(await scheduler.jobEnded(later.id)).toMatchObject({ report: { deduplicated: true } });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });
 
@@ -146,12 +136,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', ()
     const worker = await service.startWorker();
     const { id } = await scheduler.submit(load, 'key');
     expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done' });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });
 });
-
-async function stop(...processes: (Scheduler | Worker)[]): Promise<void> {
-  for (const running of processes) running.kill('SIGTERM');
-  await Promise.all(processes.map((running) => running.exit));
-}

@@ -1,22 +1,17 @@
 import type { Occurrence, Schedule } from '@copyline/contracts';
-import { openGate, postgres18, useOwnDatabase, waitFor, writeCsv } from '@copyline/testkit';
+import { openGate, postgres18, useOwnDatabase, waitFor } from '@copyline/testkit';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { createService, type Scheduler, type Service, type Worker } from './service.ts';
+import { scheduledService, stopAll, type Scheduler } from './service.ts';
 
 const ROWS = 2_000;
 
 describe('schedules', () => {
   const db = useOwnDatabase(postgres18());
 
-  async function prepare(): Promise<{ service: Service; scheduler: Scheduler }> {
-    const service = await createService(db, { backend: 'postgres' });
-    const file = await writeCsv(join(service.inbox, 'rows.csv'), { rows: ROWS, shape: 'mixed' });
-    await db.sql(file.createTableSql('t'));
-    return { service, scheduler: await service.startScheduler() };
-  }
+  const prepare = () => scheduledService(db, { backend: 'postgres', rows: ROWS });
 
   async function put(scheduler: Scheduler, name: string, change: object): Promise<Response> {
     return scheduler.fetch(`/schedules/${name}`, {
@@ -93,7 +88,7 @@ describe('schedules', () => {
     await writeFile(join(service.inbox, 'day.csv'), 'rid\n2\n3\n');
     expect(await runNow()).toEqual(['done', false]);
     expect(await db.sql('SELECT count(*) AS rows FROM days')).toEqual([{ rows: 3n }]);
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
   });
 
   it('skip an occurrence while the load of the previous one has not ended', async () => {
@@ -117,7 +112,7 @@ describe('schedules', () => {
       state: 'done',
       schedule: { name: 'often', nominalAt: submitted[0]?.nominalAt },
     });
-    await stop(worker, scheduler);
+    await stopAll(worker, scheduler);
   });
 
   it(
@@ -156,12 +151,7 @@ describe('schedules', () => {
         },
         { timeoutMs: 20_000 },
       );
-      await stop(first, second);
+      await stopAll(first, second);
     },
   );
 });
-
-async function stop(...processes: (Scheduler | Worker)[]): Promise<void> {
-  for (const running of processes) running.kill('SIGTERM');
-  await Promise.all(processes.map((running) => running.exit));
-}

@@ -3,9 +3,11 @@ import {
   runProcess,
   startRedis,
   waitFor,
+  writeCsv,
   type PrivateRedis,
   type RunningProcess,
   type TestDatabase,
+  type WrittenCsv,
 } from '@copyline/testkit';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -113,6 +115,52 @@ export async function createService(
       return withMembers(running, { url, suffix: `/${String(running.pid)}` });
     },
   };
+}
+
+/** A service with a scheduler, whose inbox has `rows.csv`, made for the empty table `t`. */
+export async function scheduledService(
+  db: TestDatabase,
+  { rows, ...options }: ServiceOptions & { readonly rows: number },
+): Promise<{ service: Service; scheduler: Scheduler; file: WrittenCsv }> {
+  const service = await createService(db, options);
+  return { service, ...(await startScheduled(db, service, rows)) };
+}
+
+/** The same with a worker. */
+export async function runningService(
+  db: TestDatabase,
+  {
+    workerEnv = {},
+    ...options
+  }: Parameters<typeof scheduledService>[1] & {
+    readonly workerEnv?: Readonly<Record<string, string>>;
+  },
+): Promise<{ service: Service; scheduler: Scheduler; worker: Worker; file: WrittenCsv }> {
+  const service = await createService(db, options);
+  const [{ scheduler, file }, worker] = await Promise.all([
+    startScheduled(db, service, options.rows),
+    service.startWorker({ env: workerEnv }),
+  ]);
+  return { service, scheduler, worker, file };
+}
+
+async function startScheduled(
+  db: TestDatabase,
+  service: Service,
+  rows: number,
+): Promise<{ scheduler: Scheduler; file: WrittenCsv }> {
+  const [file, scheduler] = await Promise.all([
+    writeCsv(join(service.inbox, 'rows.csv'), { rows, shape: 'mixed' }),
+    service.startScheduler(),
+  ]);
+  await db.sql(file.createTableSql('t'));
+  return { scheduler, file };
+}
+
+/** Asks all to stop in good order, and waits until they have. */
+export async function stopAll(...processes: readonly RunningProcess[]): Promise<void> {
+  for (const running of processes) running.kill('SIGTERM');
+  await Promise.all(processes.map((running) => running.exit));
 }
 
 const STARTING = { timeoutMs: 45_000 };

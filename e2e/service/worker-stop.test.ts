@@ -5,13 +5,11 @@ import {
   testServers,
   useOwnDatabase,
   waitFor,
-  writeCsv,
 } from '@copyline/testkit';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { ledgerStates, loadedExactlyOnce } from '../exactly-once.ts';
-import { BACKENDS, createService, type Scheduler, type Service, type Worker } from './service.ts';
+import { BACKENDS, runningService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
 
@@ -20,23 +18,12 @@ describe.each(testServers().slice(0, 1))('a worker that is told to stop, on $nam
     const db = useOwnDatabase(server);
     const test = it.skipIf(backend === 'redis' && redisServer() === undefined);
 
-    async function prepare(graceSeconds: number): Promise<{
-      service: Service;
-      scheduler: Scheduler;
-      worker: Worker;
-    }> {
-      const service = await createService(db, {
+    const prepare = (graceSeconds: number) =>
+      runningService(db, {
         backend,
+        rows: ROWS,
         env: { COPYLINE_WORKER_GRACE_SECONDS: String(graceSeconds) },
       });
-      const file = await writeCsv(join(service.inbox, 'rows.csv'), { rows: ROWS, shape: 'mixed' });
-      await db.sql(file.createTableSql('t'));
-      const [scheduler, worker] = await Promise.all([
-        service.startScheduler(),
-        service.startWorker(),
-      ]);
-      return { service, scheduler, worker };
-    }
 
     test('F4: ends its load within the grace, and takes no other', async () => {
       const { scheduler, worker } = await prepare(60);
@@ -54,7 +41,7 @@ describe.each(testServers().slice(0, 1))('a worker that is told to stop, on $nam
       expect(await worker.exit).toEqual({ code: 0, signal: null });
       expect(await scheduler.job(id)).toMatchObject({ state: 'done', runs: 1 });
       expect(await scheduler.job(later.id)).toMatchObject({ state: 'queued', runs: 0 });
-      await stop(scheduler);
+      await stopAll(scheduler);
       await loadedExactlyOnce(db, 't', ROWS);
     });
 
@@ -73,8 +60,8 @@ describe.each(testServers().slice(0, 1))('a worker that is told to stop, on $nam
       expect(await ledgerStates(db)).toEqual(['failed']);
       const second = await service.startWorker();
       expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done', runs: 2 });
-      await stop(second);
-      await stop(scheduler);
+      await stopAll(second);
+      await stopAll(scheduler);
       await loadedExactlyOnce(db, 't', ROWS);
     });
 
@@ -90,7 +77,7 @@ describe.each(testServers().slice(0, 1))('a worker that is told to stop, on $nam
 
       expect(await worker.exit).toEqual({ code: 0, signal: null });
       expect(await scheduler.job(id)).toMatchObject({ state: 'done', runs: 1 });
-      await stop(scheduler);
+      await stopAll(scheduler);
       await loadedExactlyOnce(db, 't', ROWS);
     });
 
@@ -108,14 +95,9 @@ describe.each(testServers().slice(0, 1))('a worker that is told to stop, on $nam
 
       const second = await service.startWorker();
       expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done', runs: 2 });
-      await stop(second);
-      await stop(scheduler);
+      await stopAll(second);
+      await stopAll(scheduler);
       await loadedExactlyOnce(db, 't', ROWS);
     });
   });
 });
-
-async function stop(running: Scheduler | Worker): Promise<void> {
-  running.kill('SIGTERM');
-  expect(await running.exit).toEqual({ code: 0, signal: null });
-}

@@ -1,10 +1,10 @@
 /** The database of a working directory: attach to its running server, or start it. */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { CopylineError } from '@copyline/contracts';
 import { isClaimed } from './claim.ts';
 import { onLine, restoreFailure } from './control.ts';
@@ -38,8 +38,6 @@ const RETRY_MS = 50;
 const SLOW_MS = 3_000;
 /** A supervisor that neither answers nor goes away for this long is stuck. */
 const RETRY_DEADLINE_MS = 120_000;
-/** Always the built file: Node 20 cannot run TypeScript. Right from src and from dist. */
-const SUPERVISOR = fileURLToPath(new URL('../dist/supervisor.js', import.meta.url));
 
 /**
  * Opens the persistent database of `home`. The server runs as long as anybody has it open, in any
@@ -102,13 +100,23 @@ function attach({ host, controlPort, token }: ServerState): Promise<Socket | und
   });
 }
 
-function startSupervisor(place: Place): Connection {
-  if (!existsSync(SUPERVISOR)) {
-    throw new CopylineError('EMBEDDED_UNAVAILABLE', `${SUPERVISOR} is missing.`, {
+/**
+ * Always the built file: Node 20 cannot run TypeScript. Found by the package's name, as this code may
+ * have become a part of another file.
+ */
+function supervisorProgram(): string {
+  try {
+    return createRequire(import.meta.url).resolve('@copyline/embedded/supervisor');
+  } catch (cause) {
+    throw new CopylineError('EMBEDDED_UNAVAILABLE', "The database's supervisor is missing.", {
+      cause,
       advice: 'Build Copyline first: `npm run build`.',
     });
   }
-  const args = [SUPERVISOR, place.directory, JSON.stringify(place.account ?? null)];
+}
+
+function startSupervisor(place: Place): Connection {
+  const args = [supervisorProgram(), place.directory, JSON.stringify(place.account ?? null)];
   const child = spawn(process.execPath, args, {
     detached: true,
     cwd: '/',

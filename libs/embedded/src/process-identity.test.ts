@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { livenessOf, ownIdentity, parseIdentity } from './process-identity.ts';
 
@@ -26,12 +27,16 @@ describe('a process identity', () => {
   });
 
   it.skipIf(process.platform !== 'linux')('of a zombie is gone', async () => {
-    // `sleep` replaces the shell and never asks for the end of the shell's child.
-    const parent = spawn('/bin/sh', ['-c', 'true & echo $!; exec sleep 60']);
+    // `sleep` replaces the shell and never asks for the end of the shell's child, which waits for that.
+    const parent = spawn('/bin/sh', ['-c', '(read end) <&3 & echo $!; exec sleep 60'], {
+      stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+    });
     try {
-      const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+      const [line] = (await once(parent.stdout as Readable, 'data')) as [Buffer];
       const pid = Number(line.toString());
-      const stat = await zombieStat(pid);
+      await statOf(Number(parent.pid), '(sleep)');
+      (parent.stdio[3] as Writable).end('\n');
+      const stat = await statOf(pid, ') Z ');
       const start = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] as string;
       expect(livenessOf({ ...ownIdentity(), pid, start })).toBe('gone');
     } finally {
@@ -40,10 +45,11 @@ describe('a process identity', () => {
   });
 });
 
-async function zombieStat(pid: number): Promise<string> {
+/** Linux's account of a process, once it says that. */
+async function statOf(pid: number, says: string): Promise<string> {
   for (;;) {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    if (stat.includes(') Z ')) return stat;
+    const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8');
+    if (stat.includes(says)) return stat;
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -8,6 +8,7 @@ function visible(text: string): string {
 /** What was asked for beyond source and target, where it differs from the defaults. */
 export function unusualSettings(load: LoadRequest): (readonly [label: string, value: string])[] {
   const { dialect } = load;
+  const escape = dialect.escape ?? dialect.quote;
   const settings: (readonly [label: string, value: string | false])[] = [
     ['Columns', load.columns?.join(', ') ?? false],
     ['Table', load.create && 'created when it does not exist'],
@@ -17,7 +18,7 @@ export function unusualSettings(load: LoadRequest): (readonly [label: string, va
     ['Again', load.force && 'loaded although the ledger knows the content'],
     ['Delimiter', dialect.delimiter !== ',' && visible(dialect.delimiter)],
     ['Quote', dialect.quote !== '"' && visible(dialect.quote)],
-    ['Escape', dialect.escape !== undefined && visible(dialect.escape)],
+    ['Escape', escape !== dialect.quote && visible(escape)],
     ['NULL', dialect.null !== '' && visible(dialect.null)],
     ['Header', !dialect.header && 'none'],
     ['Lines skipped', dialect.skipLines > 0 && String(dialect.skipLines)],

