@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { chromium, type Browser } from 'playwright-core';
+import type { Browser } from 'playwright-core';
 import { onTestFinished } from 'vitest';
 
 /** Where Debian has it. */
@@ -20,6 +20,8 @@ export function hasBrowser(): boolean {
 
 /** A real browser, closed when the test ends. */
 export async function openBrowser(): Promise<Browser> {
+  // Loaded by the few tests that need it: it takes as long as everything else of the testkit.
+  const { chromium } = await import('playwright-core');
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
     // Root has no user namespace to put the sandbox in; the pages are our own.
