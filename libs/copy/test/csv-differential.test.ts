@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { copyOptions } from '../src/csv/dialect.ts';
-import { generatedCsv, RUNS, writeField, type GeneratedCsv } from './csv-arbitrary.ts';
+import { generatedCsv, LOADS, writeField, type GeneratedCsv } from './csv-arbitrary.ts';
 import { useLoading } from './csv-loading.ts';
 
 const WIDTHS = [1, 2, 3, 4];
@@ -60,7 +60,7 @@ describe.each(testServers())('what a load stores on $name', (server) => {
         );
         expect(different).toEqual([]);
       }),
-      { numRuns: RUNS },
+      { numRuns: LOADS },
     );
   });
 });
