@@ -1,5 +1,11 @@
 import { MINUS, SLOW_BYTES, ZERO } from './ascii.ts';
-import { writeInt16, writeInt32, writeInt64Field, writeShortLength } from './big-endian.ts';
+import {
+  writeInt16,
+  writeInt32,
+  writeInt64Field,
+  writeInt64ProductField,
+  writeShortLength,
+} from './big-endian.ts';
 import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
@@ -9,8 +15,9 @@ const INT8_DIGITS = 19;
 /** Digits below the upper part of a longer int8. */
 const LOWER_DIGITS = 9;
 const LOWER_UNIT = 1e9;
-const TWO_16 = 0x1_0000;
-const TWO_32 = 0x1_0000_0000;
+/** 2⁶³ - 1, in two parts. */
+const MOST_UPPER = 9_223_372_036;
+const MOST_LOWER = 854_775_807;
 const TWO_31 = 0x8000_0000;
 
 /** What the integer types differ in. */
@@ -146,21 +153,11 @@ function writeLongInteger(
   const upper = digitsValue(bytes, first, end - LOWER_DIGITS);
   const lower = digitsValue(bytes, end - LOWER_DIGITS, end);
   if (!(upper >= 0 && lower >= 0)) return -1;
-  // upper · 10⁹ + lower in base 2¹⁶ and then 2³²: each step stays below 2⁵³.
-  const upperHigh = Math.floor(upper / TWO_16);
-  const a = upperHigh * LOWER_UNIT;
-  const b = (upper - upperHigh * TWO_16) * LOWER_UNIT + lower;
-  const aHigh = Math.floor(a / TWO_16);
-  const rest = (a - aHigh * TWO_16) * TWO_16 + b;
-  const restHigh = Math.floor(rest / TWO_32);
-  let high = aHigh + restHigh;
-  let low = rest - restHigh * TWO_32;
-  if (high >= TWO_31 && !(negative && high === TWO_31 && low === 0)) return -1;
-  if (negative) {
-    low = low === 0 ? 0 : TWO_32 - low;
-    high = low === 0 ? -high : -high - 1;
-  }
-  return writeInt32(out, writeInt32(out, writeShortLength(out, at, 8), high), low);
+  if (upper > MOST_UPPER) return -1;
+  if (upper === MOST_UPPER && lower > (negative ? MOST_LOWER + 1 : MOST_LOWER)) return -1;
+  return negative
+    ? writeInt64ProductField(out, at, -upper, LOWER_UNIT, -lower)
+    : writeInt64ProductField(out, at, upper, LOWER_UNIT, lower);
 }
 
 /** The value of digits, at least one; NaN when there is anything else. */

@@ -1,5 +1,5 @@
-import { connect, type Connection } from '@copyline/dws-client';
-import { useTestDatabase, type TestDatabase } from '@copyline/testkit';
+import { connect, diagnosticsOf, type Connection } from '@copyline/dws-client';
+import type { TestDatabase } from '@copyline/testkit';
 import { expect } from 'vitest';
 
 import {
@@ -18,8 +18,10 @@ const SOAK = process.env['COPYLINE_SOAK'] === '1';
 export const WANTED = SOAK
   ? { accepted: 10_000, asked: 3000, refused: 3000 }
   : { accepted: 1000, asked: 300, refused: 300 };
-const BATCH_VALUES = SOAK ? 4000 : 1500;
+const BATCH_VALUES = SOAK ? 4000 : 1200;
 const MOST_BATCHES = SOAK ? 150 : 15;
+/** Refused values per type that are put to COPY itself, one by one. */
+const REFUSED_BY_COPY = 20;
 
 export interface Counts {
   accepted: number;
@@ -28,6 +30,12 @@ export interface Counts {
   /** Asked, and the server refuses it. */
   askedInVain: number;
   refused: number;
+}
+
+interface Comparison {
+  readonly counts: Counts;
+  /** Some of the refused values. */
+  readonly refused: string[];
 }
 
 /** Where the encoders of a server's types are compared with the server. */
@@ -101,11 +109,25 @@ export class Differential implements AsyncDisposable {
     await this.connection.query('truncate expected, stored');
     const text = values.map((value, i) => `${String(i)}\t${copyText(value)}\n`).join('');
     await this.connection.copyIn('copy expected from stdin', iterate(Buffer.from(text)));
-    await this.connection.copyIn(
-      'copy stored from stdin (format binary)',
-      iterate(binaryFile(fields)),
-    );
+    await this.copyBinary(fields);
     return [await this.#read('expected'), await this.#read('stored')];
+  }
+
+  async copyBinary(fields: readonly Buffer[]): Promise<void> {
+    const statement = 'copy stored from stdin (format binary)';
+    await this.connection.copyIn(statement, iterate(binaryFile(fields)));
+  }
+
+  /** What COPY itself says of a value that it refuses; undefined when it takes it. */
+  async refusalByCopy(value: string): Promise<Refusal | undefined> {
+    try {
+      const line = iterate(Buffer.from(`0\t${copyText(value)}\n`));
+      await this.connection.copyIn('copy expected from stdin', line);
+      return undefined;
+    } catch (error) {
+      const { sqlstate = '', message = '' } = diagnosticsOf(error) ?? {};
+      return { sqlstate, reason: message };
+    }
   }
 
   async #read(table: string): Promise<Buffer> {
@@ -123,11 +145,16 @@ export async function compareType(db: TestDatabase, type: TypeCase, seed: number
   const encoder = await server.prepare(type.sql);
   const choices = new Choices(seed);
   const counts: Counts = { accepted: 0, asked: 0, askedInVain: 0, refused: 0 };
+  const refused: string[] = [];
   let values = [...NASTY, ...(type.values ?? [])];
   for (let batch = 0; batch < MOST_BATCHES && isWanting(type, counts); batch += 1) {
     while (values.length < BATCH_VALUES) values.push(generate(type, counts, choices));
-    await compareBatch(server, encoder, values, counts);
+    await compareBatch(server, encoder, values, { counts, refused });
     values = [];
+  }
+  for (const value of refused) {
+    const said = await server.refusalByCopy(value);
+    expect({ value, ...said }).toEqual({ value, ...encoder.refusal(value) });
   }
   return counts;
 }
@@ -153,7 +180,7 @@ async function compareBatch(
   server: Differential,
   encoder: FieldEncoder,
   values: readonly string[],
-  counts: Counts,
+  { counts, refused }: Comparison,
 ): Promise<void> {
   const judged = await server.judge(values);
   const accepted: string[] = [];
@@ -165,6 +192,7 @@ async function compareBatch(
       // The value itself is in the message: what differs is seen at once.
       expect({ value, ...encoder.refusal(value) }).toEqual({ value, ...verdict });
       counts.refused += 1;
+      if (refused.length < REFUSED_BY_COPY) refused.push(value);
     } else if (field === ASK) {
       counts[verdict === undefined ? 'asked' : 'askedInVain'] += 1;
     } else {
@@ -271,5 +299,3 @@ function judgeFunction({ input, arguments: count, io_param, typmod }: CatalogueR
       get stacked diagnostics state = returned_sqlstate, reason = message_text;
     end $$ language plpgsql`;
 }
-
-export { useTestDatabase };

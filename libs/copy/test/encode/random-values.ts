@@ -54,14 +54,14 @@ const STRANGE = [
   ...['\t', '\n', '\v', '\f', '\r', '\x01', '\x7f', ' ', '  '],
 ];
 
-const PRINTABLE = ' +-.,:;/_eExXbBoOtTzZnNaAiIfF0123456789\\"\'{}[]()';
+const PRINTABLE = Array.from(' +-.,:;/_eExXbBoOtTzZnNaAiIfF0123456789\\"\'{}[]()');
 
 /** A value with one to three characters inserted, deleted, replaced or doubled. */
 export function mutate(text: string, choices: Choices): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   for (let left = choices.pick([1, 1, 1, 2, 3]); left > 0; left -= 1) {
     const at = choices.integer(0, characters.length);
-    const some = choices.chance(0.15) ? choices.pick(STRANGE) : choices.pick([...PRINTABLE]);
+    const some = choices.chance(0.15) ? choices.pick(STRANGE) : choices.pick(PRINTABLE);
     const last = characters[at] ?? '0';
     choices.pick([
       () => characters.splice(at, 0, some),
