@@ -67,7 +67,11 @@ export class BinaryRows {
           ? this.#encodeEscaped(encoder, window, start + 1, end - 1, at)
           : encoder.encode(window, start + 1, end - 1, out, at);
       } else if (this.#isNull(window, start, end)) {
-        out.fill(0xff, at, at + NULL_LENGTH_BYTES);
+        // A length of -1; `fill` would take longer than the four bytes.
+        out[at] = 0xff;
+        out[at + 1] = 0xff;
+        out[at + 2] = 0xff;
+        out[at + 3] = 0xff;
         at += NULL_LENGTH_BYTES;
       } else {
         at = encoder.encode(window, start, end, out, at);
