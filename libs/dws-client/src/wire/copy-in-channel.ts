@@ -149,13 +149,16 @@ export class CopyInChannel implements CopySink {
   }
 
   async #sendOne(chunk: Buffer): Promise<void> {
+    const socket = socketOf(this.#client);
     await this.#step((resolve) => {
+      // Header and payload leave together: one system call, and no packet of five bytes.
+      socket.cork();
       this.#stream.write(chunk, (error) => {
         if (!error) resolve(); // else told by the `error` event, too
       });
+      socket.uncork();
     });
     // A small chunk may sit in the socket's own queue after its callback; wait for that, too.
-    const socket = socketOf(this.#client);
     if (socket.writableLength === 0) return;
     await this.#step((resolve) => {
       // An empty write calls back when everything before it has gone out.
