@@ -33,7 +33,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     });
   };
 
-  it('that is answered with ROLLBACK is a failure', async () => {
+  it('F14: that is answered with ROLLBACK is a failure', async () => {
     const rewritten = proxy.rewriteQuery(/^commit/i, 'ROLLBACK');
     await expect(insertOne()).rejects.toMatchObject({
       code: 'COMMIT_ROLLED_BACK',
@@ -44,7 +44,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('of a transaction whose error was swallowed is a failure', async () => {
+  it('F14: of a transaction whose error was swallowed is a failure', async () => {
     const failing = connection.transaction(async () => {
       await connection.query('insert into orders values (1)');
       await connection.query('select 1 / 0').catch(() => undefined);
@@ -67,7 +67,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('whose request is lost is of unknown outcome: here nothing is stored', async () => {
+  it('F11: whose request is lost is of unknown outcome, here nothing is stored', async () => {
     const lost = proxy.dropQuery(/^COMMIT$/);
     await expect(insertOne()).rejects.toMatchObject(UNKNOWN);
     await lost.reached;
@@ -75,7 +75,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     expect(await countOf(db, 'orders')).toBe(0);
   });
 
-  it('whose reply is lost is of unknown outcome: here the row is stored', async () => {
+  it('F12: whose reply is lost is of unknown outcome, here the row is stored', async () => {
     const lost = proxy.dropReply(/^COMMIT$/);
     await expect(insertOne()).rejects.toMatchObject(UNKNOWN);
     await lost.reached;
