@@ -7,7 +7,7 @@ import {
 } from '@copyline/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { Connection } from '../src/index.ts';
+import { connect, type Connection, type RetryEvent } from '../src/index.ts';
 import { connected, conninfoOf, countOf, expectHealthy, terminate } from './support/connected.ts';
 
 const UNKNOWN = { code: 'COMMIT_UNKNOWN', commitState: 'unknown', retry: 'resolve' };
@@ -81,6 +81,29 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     await lost.reached;
     await expectDestroyed();
     expect(await countOf(db, 'orders')).toBe(1);
+    expect(proxy.queries.filter((sql) => sql === 'COMMIT')).toHaveLength(1);
+  });
+
+  it('F13: whose reply is lost with the server out of reach is in doubt until that is back', async () => {
+    const lost = proxy.dropReply(/^COMMIT$/);
+    const failing = expect(insertOne()).rejects.toMatchObject(UNKNOWN);
+    await lost.reached;
+    proxy.refuse();
+    await failing;
+    const sent = proxy.queries.length;
+    const failures: unknown[] = [];
+    let sentMeanwhile: number | undefined;
+    const observe = ({ attempt, error }: RetryEvent): void => {
+      failures.push(error);
+      if (attempt < 5) return;
+      sentMeanwhile ??= proxy.queries.length - sent;
+      void proxy.accept();
+    };
+    const retry = { attempts: 200, baseDelayMs: 5, maxDelayMs: 20, observe };
+    await using asking = await connect({ target: conninfoOf(db, proxy), retry });
+    expect(sentMeanwhile).toBe(0);
+    expect(failures[0]).toMatchObject({ code: 'CONNECT_FAILED', retry: 'retry' });
+    expect((await asking.query('select rid from orders')).rows).toEqual([{ rid: 1 }]);
     expect(proxy.queries.filter((sql) => sql === 'COMMIT')).toHaveLength(1);
   });
 

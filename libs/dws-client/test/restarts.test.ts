@@ -26,6 +26,7 @@ describe.each(testServers())('F21: a server like $name', (shared: TestServer) =>
           await connection.query('insert into orders values (1)');
           stopped ??= how === 'killed' ? server.kill() : server.stop(how);
           await stopped;
+          if (runs === 1) await waitFor('the loss to be known', () => !connection.isUsable);
           started ??= server.start();
           await connection.query('insert into orders values (2)');
         },
