@@ -10,6 +10,13 @@ export interface QueryOptions {
   readonly readers?: Readers;
 }
 
+/** The type of a result's column; `format_type` makes a name of it. */
+export interface ColumnType {
+  readonly oid: number;
+  /** Length or precision, as `atttypmod` has it; -1 for none. */
+  readonly modifier: number;
+}
+
 export interface QueryResult<R> {
   readonly rows: readonly R[];
   /** Rows returned or affected, as the command tag says; 0 for commands without a count. */
@@ -17,6 +24,8 @@ export interface QueryResult<R> {
   /** The first word of the command tag: `SELECT`, `COMMIT`, … */
   readonly command: string;
   readonly columns: readonly string[];
+  /** One for each of `columns`. */
+  readonly columnTypes: readonly ColumnType[];
 }
 
 /** What node-postgres is told of one statement. */
@@ -42,5 +51,10 @@ export function queryResult<R extends object>(
     // The types leave it out: there is none for an empty statement.
     command: (result?.command as string | null | undefined) ?? '',
     columns: result?.fields.map((field) => field.name) ?? [],
+    columnTypes:
+      result?.fields.map(({ dataTypeID: oid, dataTypeModifier: modifier }) => ({
+        oid,
+        modifier,
+      })) ?? [],
   };
 }
