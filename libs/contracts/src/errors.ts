@@ -1,3 +1,4 @@
+/* eslint-disable max-lines -- one table: half of it would be no table */
 /**
  * The one table of errors. Every failure a user can meet has a code here, and the code decides what
  * a caller does next: the retry class drives retry wrappers and queues, the advice is printed.

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
-import { reportErrorSchema, warningSchema } from './load-report.ts';
+import type { CopylineError } from './copyline-error.ts';
+import { reportError, reportErrorSchema, warningSchema } from './load-report.ts';
 
 const count = z.int().nonnegative();
 
@@ -83,6 +84,26 @@ export const extractReportSchema = z.strictObject({
   error: reportErrorSchema.nullable(),
 });
 export type ExtractReport = z.infer<typeof extractReportSchema>;
+
+/** The report of an extract that was refused before anything was read. */
+export function refusedExtractReport(error: CopylineError): ExtractReport {
+  return {
+    extractId: null,
+    status: 'failed',
+    source: { database: null, table: null },
+    to: null,
+    manifest: null,
+    files: [],
+    rowsExtracted: 0,
+    bytesWritten: 0,
+    rowsRead: 0,
+    bytesRead: 0,
+    durationMs: 0,
+    phases: {},
+    warnings: [],
+    error: reportError(error),
+  };
+}
 
 /** What `verify` found out about an extract. */
 export const verifyReportSchema = z.strictObject({

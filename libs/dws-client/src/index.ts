@@ -51,4 +51,4 @@ export { migrateSchema, migrationScript, schemaExists } from './schema-migration
 export type { SchemaMigrations } from './schema-migrations.ts';
 
 // Interruption
-export { abortReason, throwIfAborted } from './interruption.ts';
+export { abortReason, throwIfAborted, untilAborted } from './interruption.ts';
