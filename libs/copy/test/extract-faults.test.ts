@@ -5,7 +5,7 @@ import {
   testServers,
   waitFor,
 } from '@copyline/testkit';
-import { type Connection } from '@copyline/dws-client';
+import type { Connection } from '@copyline/dws-client';
 import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';

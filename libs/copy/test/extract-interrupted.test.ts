@@ -1,4 +1,4 @@
-import { type FaultProxy, startFaultProxy, testServers, waitFor, within } from '@copyline/testkit';
+import { type FaultProxy, startFaultProxy, testServers, within } from '@copyline/testkit';
 import { Pool, type Connection } from '@copyline/dws-client';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
