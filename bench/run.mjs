@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { compare } from './compare.mjs';
 import { SHAPES } from './data-sets.mjs';
+import { measureExtracts } from './extract.mjs';
 import { interruption } from './measure.mjs';
 import { measureMemory } from './memory.mjs';
 import { measureSmallJobs } from './small-job.mjs';
@@ -13,6 +14,7 @@ const USAGE = `npm run bench -- [flags]
   --set NAME     ${SHAPES.join(', ')}; may be given several times (default: all)
   --rows N       rows of each file (default: enough for 8 seconds of psql)
   --reps N       repetitions (default: 3)
+  --extract      instead: a table to a CSV file
   --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads
   --jobs         instead: a small load from its submission to its COMMIT, on both queues`;
 
@@ -21,6 +23,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interruptio
 try {
   const options = readOptions();
   if (options.memory) await measureMemory(options);
+  else if (options.extract) await measureExtracts(options);
   else if (options.jobs) await measureSmallJobs(options);
   else await compare(options);
 } catch (error) {
@@ -38,6 +41,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         quick: { type: 'boolean', default: false },
+        extract: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         jobs: { type: 'boolean', default: false },
         set: { type: 'string', multiple: true },
@@ -49,6 +53,7 @@ function readOptions() {
     if (unknown !== undefined) throw new Error(`There is no set “${unknown}”`);
     return {
       quick: values.quick,
+      extract: values.extract,
       memory: values.memory,
       jobs: values.jobs,
       shapes: values.set,

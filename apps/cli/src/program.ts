@@ -1,6 +1,7 @@
 import { ENVIRONMENT } from '@copyline/config';
 import { Command, Help, Option } from 'commander';
 
+import { addExtractCommand } from './commands/extract.ts';
 import { addHistoryCommands } from './commands/history.ts';
 import { addInitCommand } from './commands/init.ts';
 import { addJobsCommands } from './commands/jobs.ts';
@@ -8,11 +9,13 @@ import { addLoadCommand } from './commands/load.ts';
 import { addQueryCommand } from './commands/query.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addUpCommand } from './commands/up.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 
 const EXAMPLES = `
 Examples:
   copyline load orders.csv --into sales.orders --create
   copyline load orders.csv --into sales.orders --target postgresql://etl@db/warehouse
+  copyline extract --table sales.orders --to orders.csv
   copyline query 'select count(*) from sales.orders'
   copyline history
   copyline up
@@ -30,6 +33,8 @@ export function buildProgram(version: string): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText('after', `${environmentText()}${EXAMPLES}`);
   addLoadCommand(program);
+  addExtractCommand(program);
+  addVerifyCommand(program);
   addQueryCommand(program);
   addHistoryCommands(program);
   addInitCommand(program);

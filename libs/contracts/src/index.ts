@@ -17,6 +17,17 @@ export type { CsvDialect, LoadSpec, LoadSpecInput } from './load-spec.ts';
 export { loadReportSchema, refusedReport, reportError, reportErrorSchema } from './load-report.ts';
 export type { LoadReport, ReportError, Warning } from './load-report.ts';
 
+// An extract, what became of it, and the manifest that it leaves
+export { csvOutputSchema, extractSpecSchema } from './extract-spec.ts';
+export type { CsvOutput, ExtractSpec, ExtractSpecInput } from './extract-spec.ts';
+export {
+  extractReportSchema,
+  manifestSchema,
+  refusedExtractReport,
+  verifyReportSchema,
+} from './extract-report.ts';
+export type { ExtractedFile, ExtractReport, Manifest, VerifyReport } from './extract-report.ts';
+
 // A load that is submitted, and the job it becomes
 export {
   EMBEDDED_CONNECTION,

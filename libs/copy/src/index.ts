@@ -7,6 +7,13 @@ export type { LoadFacts } from './plan/facts.ts';
 export type { LoadPhase, LoadProgress } from './load-progress.ts';
 export type { BusyPolicy } from './wait-for-claim.ts';
 
+// Extracting
+export { parseExtractSpec, runExtract } from './extract/run-extract.ts';
+export type { ExtractDeps, ExtractOutcome } from './extract/run-extract.ts';
+export type { ExtractPhase, ExtractProgress } from './extract/extract-recorder.ts';
+export { readManifest, verifyExtract } from './extract/manifest.ts';
+export type { VerifyOutcome } from './extract/manifest.ts';
+
 // The ledger
 export { findRuns, readHistory } from './ledger/history.ts';
 export type { HistoryEntry } from './ledger/history.ts';

@@ -28,7 +28,9 @@ export class CopyOut implements AsyncIterable<Buffer> {
   readonly #statement: string;
   readonly #options: CopyOutOptions;
   #isUsed = false;
+  #channel: CopyOutChannel | undefined;
   #rowCount: number | undefined;
+  #rowEnds: readonly number[] = [];
 
   /** @internal Use `Connection.copyOut`. */
   constructor(session: Session, statement: string, options: CopyOutOptions) {
@@ -42,6 +44,16 @@ export class CopyOut implements AsyncIterable<Buffer> {
     return this.#rowCount;
   }
 
+  /** Rows that the server has sent so far, a header of COPY's among them; grows ahead of the data. */
+  get rowsReceived(): number {
+    return this.#channel?.rowsReceived ?? 0;
+  }
+
+  /** With `rowAligned`: where each row of the piece that was given last ends in it. */
+  get rowEnds(): readonly number[] {
+    return this.#rowEnds;
+  }
+
   /** @throws CopylineError `INTERNAL` the second time: the data has gone by */
   [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     if (this.#isUsed) throw new CopylineError('INTERNAL', 'A COPY can be read only once');
@@ -53,6 +65,7 @@ export class CopyOut implements AsyncIterable<Buffer> {
     const { signal, rowAligned = false, stallTimeoutMs } = this.#options;
     if (signal?.aborted === true) throw abortReason(signal);
     const channel = new CopyOutChannel(this.#session.client, this.#statement, rowAligned);
+    this.#channel = channel;
     let leaving: Promise<void> | undefined;
     const giveUp = (reason: CopylineError): void => {
       channel.fail(reason);
@@ -69,7 +82,8 @@ export class CopyOut implements AsyncIterable<Buffer> {
         const piece = await channel.next();
         watch.stop();
         if (piece === undefined) break;
-        yield piece;
+        this.#rowEnds = piece.rowEnds;
+        yield piece.bytes;
       }
       this.#rowCount = channel.rowCount;
     } finally {

@@ -14,7 +14,7 @@ export type { ConnectOptions } from './connect.ts';
 export type { CancelOptions, Connection } from './connection.ts';
 export type { ConnectionStatus, TransactionStatus } from './session.ts';
 export type { Notice, NoticeListener } from './notices.ts';
-export type { QueryOptions, QueryResult, Row } from './queries.ts';
+export type { ColumnType, QueryOptions, QueryResult, Row } from './queries.ts';
 export type { StreamOptions } from './row-stream.ts';
 export { OID } from './value-types.ts';
 export type { Readers } from './value-types.ts';
@@ -54,4 +54,4 @@ export { migrateSchema, migrationScript, schemaExists } from './schema-migration
 export type { SchemaMigrations } from './schema-migrations.ts';
 
 // Interruption
-export { abortReason, throwIfAborted } from './interruption.ts';
+export { abortReason, throwIfAborted, untilAborted } from './interruption.ts';

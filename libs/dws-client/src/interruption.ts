@@ -13,7 +13,7 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted === true) throw abortReason(signal);
 }
 
-/** Waits for a promise that never rejects, or for the signal, whichever comes first. */
+/** Waits for a promise or for the signal, whichever comes first. @throws the reason of the signal */
 export async function untilAborted(
   promise: Promise<unknown>,
   signal: AbortSignal | undefined,

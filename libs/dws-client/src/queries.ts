@@ -11,6 +11,13 @@ export interface QueryOptions {
   readonly readers?: Readers;
 }
 
+/** The type of a result's column; `format_type` makes a name of it. */
+export interface ColumnType {
+  readonly oid: number;
+  /** Length or precision, as `atttypmod` has it; -1 for none. */
+  readonly modifier: number;
+}
+
 /** What one statement has answered. */
 export interface QueryResult<R> {
   /** All rows, in the server's order; of two columns with one name the last one is kept. */
@@ -21,6 +28,8 @@ export interface QueryResult<R> {
   readonly command: string;
   /** Names of the columns, in their order; also when there are no rows. */
   readonly columns: readonly string[];
+  /** One for each of `columns`. */
+  readonly columnTypes: readonly ColumnType[];
 }
 
 /** What node-postgres is told of one statement. */
@@ -46,5 +55,10 @@ export function queryResult<R extends object>(
     // The types leave it out: there is none for an empty statement.
     command: (result?.command as string | null | undefined) ?? '',
     columns: result?.fields.map((field) => field.name) ?? [],
+    columnTypes:
+      result?.fields.map(({ dataTypeID: oid, dataTypeModifier: modifier }) => ({
+        oid,
+        modifier,
+      })) ?? [],
   };
 }

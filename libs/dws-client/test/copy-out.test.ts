@@ -48,6 +48,24 @@ describe.each(testServers())('COPY TO STDOUT from $name', (server) => {
     expect(pieces).toBeLessThan(302);
   });
 
+  it('tells where rows end, however the bytes arrive, and how many have come', async () => {
+    const rows = `select i, repeat(E'a\\n"b', (i * 7919) % 9000) from generate_series(0, 400) i`;
+    const out = connection.copyOut(`copy (${rows}) to stdout (format csv)`, { rowAligned: true });
+    let count = 0;
+    for await (const piece of out) {
+      let start = 0;
+      for (const end of out.rowEnds) {
+        expect(piece.subarray(start, end).toString()).toMatch(new RegExp(`^${String(count)},`));
+        expect(piece[end - 1]).toBe(0x0a);
+        start = end;
+        count += 1;
+      }
+      expect(start).toBe(piece.length);
+      expect(out.rowsReceived).toBeGreaterThanOrEqual(count);
+    }
+    expect({ count, received: out.rowsReceived }).toEqual({ count: 401, received: 401 });
+  });
+
   it('gives COPY BINARY byte for byte', async () => {
     const pieces: Buffer[] = [];
     const statement =

@@ -1,9 +1,11 @@
 import { readSettings, resolveTarget, type Settings, type Target } from '@copyline/config';
 import {
   asCopylineError,
+  refusedExtractReport,
   refusedReport,
   reportError,
   type CopylineError,
+  type ExtractReport,
 } from '@copyline/contracts';
 
 import { EXIT, exitCodeOfError } from '../exit-code.ts';
@@ -57,17 +59,23 @@ export async function runCommand(
   }
 }
 
-/** What `--json` prints for a command that failed; for a load it has the form of every load report. */
+/** What `--json` prints for a command that failed; for a load or an extract it is the report of one. */
 export function failureDocument(
   error: CopylineError,
   argv: readonly string[] = process.argv,
 ): object {
+  if (argv[2] === 'extract') return refusedExtractReport(error);
   const isLoad = argv[2] === 'load' || (argv[2] === 'submit' && argv.includes('--wait'));
   return isLoad ? refusedReport(error) : { status: 'failed', error: reportError(error) };
 }
 
-export function printError(terminal: Terminal, error: CopylineError): void {
-  terminal.error(errorText(reportError(error)));
+/** @param extract the report of the extract that has failed */
+export function printError(
+  terminal: Terminal,
+  error: CopylineError,
+  extract?: ExtractReport,
+): void {
+  terminal.error(errorText(reportError(error), extract));
   if (terminal.options.verbose) terminal.error(stackText(error));
 }
 

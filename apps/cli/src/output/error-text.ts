@@ -1,7 +1,7 @@
-import type { CommitState, CopylineError, ReportError } from '@copyline/contracts';
+import type { CommitState, CopylineError, ExtractReport, ReportError } from '@copyline/contracts';
 import { escapeControls } from '@copyline/copy';
 
-import { countText } from './numbers.ts';
+import { bytesText, countText, plural } from './numbers.ts';
 import { colour } from './terminal.ts';
 
 const STATE_TEXTS: Readonly<Record<CommitState, string | undefined>> = {
@@ -11,8 +11,12 @@ const STATE_TEXTS: Readonly<Record<CommitState, string | undefined>> = {
   unknown: 'not known whether it is loaded',
 };
 
-/** An error for a person: code, place, what was expected, what to do next. */
-export function errorText(error: ReportError): string {
+/**
+ * An error for a person: code, place, what was expected, what to do next.
+ *
+ * @param extract the report of the extract that has failed, to tell how far it got
+ */
+export function errorText(error: ReportError, extract?: ExtractReport): string {
   const lines = [
     `${colour('red', '✖')} ${colour('bold', error.code)}: ${escapeControls(error.message)}`,
   ];
@@ -24,9 +28,15 @@ export function errorText(error: ReportError): string {
   add('where', placeText(error));
   add('value', error.excerpt);
   add('expected', error.expected);
-  add('state', STATE_TEXTS[error.commitState]);
+  add('state', extract === undefined ? STATE_TEXTS[error.commitState] : reachedText(extract));
   add('next', error.advice);
   return lines.join('\n');
+}
+
+function reachedText({ to, rowsRead, bytesRead }: ExtractReport): string {
+  const outcome = to === 'stdout' ? 'the output is not whole' : 'nothing is written';
+  if (bytesRead === 0) return outcome;
+  return `${outcome}; ${plural(rowsRead, 'row')}, ${bytesText(bytesRead)} had come`;
 }
 
 function placeText(error: ReportError): string {

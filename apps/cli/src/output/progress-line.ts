@@ -1,4 +1,9 @@
-import { escapeControls, type LoadPhase } from '@copyline/copy';
+import {
+  escapeControls,
+  type ExtractPhase,
+  type ExtractProgress,
+  type LoadPhase,
+} from '@copyline/copy';
 
 import { bytesText, countText, durationText } from './numbers.ts';
 
@@ -15,6 +20,13 @@ const PHASE_TEXTS: Readonly<Record<LoadPhase, string>> = {
   copy: 'loading',
   commit: 'committing',
   settle: 'asking the ledger for the outcome',
+};
+
+const EXTRACT_PHASE_TEXTS: Readonly<Record<ExtractPhase, string>> = {
+  connect: 'connecting',
+  inspect: 'looking at the source',
+  copy: 'extracting',
+  publish: 'publishing',
 };
 
 /** How far a load has come, here or at a worker, which knows its rate better than we do. */
@@ -40,6 +52,10 @@ export class ProgressLine {
 
   show(progress: ShownProgress): void {
     this.#draw(progress.phase, (elapsedMs) => progressText(progress, elapsedMs));
+  }
+
+  showExtract(progress: ExtractProgress): void {
+    this.#draw(progress.phase, (elapsedMs) => extractProgressText(progress, elapsedMs));
   }
 
   /** A sentence instead of a bar. */
@@ -88,6 +104,16 @@ export function progressText(progress: ShownProgress, elapsedMs: number): string
     facts.push(`${bytesText(rate)}/s`);
     facts.push(`${durationText(secondsLeft * 1000)} left`);
   }
+  return facts.join('  ');
+}
+
+/** Without a bar: nobody knows how much there is before it has come. */
+export function extractProgressText(progress: ExtractProgress, elapsedMs: number): string {
+  const { phase, rowsRead, bytesRead } = progress;
+  const text = EXTRACT_PHASE_TEXTS[phase];
+  if (phase !== 'copy' || bytesRead === 0) return `${text} …`;
+  const facts = [text, `${countText(rowsRead)} rows`, bytesText(bytesRead)];
+  if (elapsedMs > 300) facts.push(`${bytesText((bytesRead / elapsedMs) * 1000)}/s`);
   return facts.join('  ');
 }
 

@@ -11,8 +11,11 @@ const HEADER_BYTES = 5;
 const SMALL_MOVE_BYTES = 32;
 
 export interface CopyDataSink {
-  /** Payload of CopyData messages, headers taken out. The buffer is the receiver's to keep. */
-  onData(payload: Buffer): void;
+  /**
+   * Payload of CopyData messages, headers taken out. The buffer is the receiver's to keep. `ends`
+   * tells where the messages that end in it do; only in whole messages, else it is empty.
+   */
+  onData(payload: Buffer, ends: readonly number[]): void;
   /** Bytes of any other message, or a part of one. */
   onOther(bytes: Buffer): void;
   /** The server has begun to copy, and has sent all. */
@@ -30,6 +33,8 @@ export interface CopyDataSink {
  * (PostgreSQL documentation, "COPY Operations"), so those are whole rows.
  */
 export class CopyDataReader {
+  /** CopyData messages that have come to their end. */
+  messages = 0;
   readonly #sink: CopyDataSink;
   readonly #wholeMessages: boolean;
   /** The beginning of a header that the end of a chunk has cut. */
@@ -40,6 +45,8 @@ export class CopyDataReader {
   #isData = false;
   /** With `wholeMessages`: the beginning of a row whose end has not come. */
   #held: Buffer[] = [];
+  /** With `wholeMessages`: where the messages in the chunk end, once moved together. */
+  #ends: number[] = [];
 
   constructor(sink: CopyDataSink, wholeMessages: boolean) {
     this.#sink = sink;
@@ -59,7 +66,11 @@ export class CopyDataReader {
         if (this.#isData) {
           move(chunk, at, last, size);
           last += size;
-          if (this.#left === 0) whole = last;
+          if (this.#left === 0) {
+            whole = last;
+            this.messages += 1;
+            if (this.#wholeMessages) this.#ends.push(whole);
+          }
         } else {
           this.#sink.onOther(Buffer.from(chunk.subarray(at, at + size)));
           first = last = whole = at + size;
@@ -115,13 +126,18 @@ export class CopyDataReader {
 
   #give(chunk: Buffer, first: number, last: number, whole: number): void {
     if (!this.#wholeMessages) {
-      if (last > first) this.#sink.onData(chunk.subarray(first, last));
+      if (last > first) this.#sink.onData(chunk.subarray(first, last), []);
       return;
     }
     if (whole > first) {
       const rows = chunk.subarray(first, whole);
-      this.#sink.onData(this.#held.length === 0 ? rows : Buffer.concat([...this.#held, rows]));
+      const piece = this.#held.length === 0 ? rows : Buffer.concat([...this.#held, rows]);
+      const moved = piece.length - whole;
+      const ends = this.#ends;
+      if (moved !== 0) for (let i = 0; i < ends.length; i += 1) ends[i] = (ends[i] ?? 0) + moved;
+      this.#ends = [];
       this.#held = [];
+      this.#sink.onData(piece, ends);
     }
     if (last > whole) this.#held.push(chunk.subarray(whole, last));
   }

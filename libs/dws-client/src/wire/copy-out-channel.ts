@@ -12,6 +12,12 @@ import { type ByteTap, type PgWire, type Submittable, submit, tapBytes } from '.
 const PAUSE_ABOVE_BYTES = 512 * 1024;
 const RESUME_BELOW_BYTES = 256 * 1024;
 
+/** Some data, and where the rows in it end: that is known of whole rows only, else it is empty. */
+export interface Piece {
+  readonly bytes: Buffer;
+  readonly rowEnds: readonly number[];
+}
+
 /**
  * The protocol's side of one COPY … TO STDOUT. It reads the connection's bytes itself, as
  * pg-copy-streams does, because node-postgres would make an event of every row; but unlike that:
@@ -29,7 +35,7 @@ export class CopyOutChannel implements Submittable {
   readonly #reader: CopyDataReader;
   #wire: PgWire | undefined;
   #tap: ByteTap | undefined;
-  #queue: Buffer[] = [];
+  #queue: Piece[] = [];
   #queuedBytes = 0;
   #isPaused = false;
   #isDropping = false;
@@ -40,8 +46,8 @@ export class CopyOutChannel implements Submittable {
     this.#text = text;
     this.#reader = new CopyDataReader(
       {
-        onData: (payload) => {
-          this.#enqueue(payload);
+        onData: (bytes, rowEnds) => {
+          this.#enqueue({ bytes, rowEnds });
         },
         onOther: (bytes) => this.#tap?.pass(bytes),
         onBegin: () => {
@@ -61,16 +67,21 @@ export class CopyOutChannel implements Submittable {
     submit(client, this);
   }
 
+  /** Rows that have come to their end, whether they were read or dropped. */
+  get rowsReceived(): number {
+    return this.#reader.messages;
+  }
+
   /**
    * The next piece of data, `undefined` after the last.
    *
    * @throws CopylineError what the server has said, or the reason given to `fail`
    */
-  async next(): Promise<Buffer | undefined> {
+  async next(): Promise<Piece | undefined> {
     for (;;) {
       const piece = this.#queue.shift();
       if (piece !== undefined) {
-        this.#queuedBytes -= piece.length;
+        this.#queuedBytes -= piece.bytes.length;
         if (this.#isPaused && this.#queuedBytes < RESUME_BELOW_BYTES) this.#flow();
         return piece;
       }
@@ -142,10 +153,10 @@ export class CopyOutChannel implements Submittable {
     this.#failure ??= notACopy();
   }
 
-  #enqueue(payload: Buffer): void {
+  #enqueue(piece: Piece): void {
     if (this.#isDropping) return;
-    this.#queue.push(payload);
-    this.#queuedBytes += payload.length;
+    this.#queue.push(piece);
+    this.#queuedBytes += piece.bytes.length;
     if (this.#queuedBytes > PAUSE_ABOVE_BYTES) {
       this.#isPaused = true;
       this.#wire?.stream.pause();

@@ -1,0 +1,129 @@
+/** Writes the same table to a CSV file with every tool, side by side, and compares them with psql. */
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { conditions, conditionsText, keepResult } from './conditions.mjs';
+import { createTableSql, dataSet, SHAPES } from './data-sets.mjs';
+import { measure } from './measure.mjs';
+import { count, fixed, tableText } from './print.mjs';
+import { expectRows, freshTable, startServer } from './server.mjs';
+
+const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+const TABLE = 'bench_extract';
+const ROWS = { full: 8_000_000, quick: 200_000 };
+
+const TOOLS = [
+  {
+    name: 'psql \\copy to',
+    command: ({ file, conninfo }) => ({
+      file: 'psql',
+      args: [
+        ...['-X', '-q', '-v', 'ON_ERROR_STOP=1', '-d', conninfo],
+        ...['-c', `\\copy (select * from ${TABLE}) to '${file}' with (format csv, header)`],
+      ],
+    }),
+  },
+  {
+    name: 'copyline extract',
+    command: ({ file, conninfo }) => ({
+      file: process.execPath,
+      args: [
+        here('../apps/cli/bin/copyline.js'),
+        ...['extract', '--table', TABLE, '--to', file, '--overwrite', '--json'],
+        ...['--target', conninfo],
+      ],
+    }),
+  },
+  {
+    name: 'pg-copy-streams',
+    command: ({ file, conninfo }) => ({
+      file: process.execPath,
+      args: [here('clients/pg-copy-streams-to.mjs'), conninfo, TABLE, file],
+    }),
+  },
+];
+
+/** @param {{ quick: boolean, shapes?: string[], rows?: number, repetitions?: number }} options */
+export async function measureExtracts({ quick, shapes = SHAPES, rows, repetitions }) {
+  const server = await startServer();
+  const folder = await mkdtemp(path.join(tmpdir(), 'copyline-bench-'));
+  try {
+    const result = { conditions: conditions(server), runs: [] };
+    say(`${conditionsText(result.conditions)}\n`);
+    for (const shape of shapes) {
+      const set = await dataSet(shape, rows ?? (quick ? ROWS.quick : ROWS.full));
+      await fill(server, set);
+      result.runs.push(...(await measureSet(server, folder, set, repetitions ?? (quick ? 1 : 3))));
+    }
+    const table = resultTable(result.runs);
+    const kept = await keepResult('extract', { ...result, table });
+    say(`\n${table}\n\nAgain: ${result.conditions.command}\nKept:  ${kept}`);
+  } finally {
+    await rm(folder, { recursive: true });
+    await server.close();
+  }
+}
+
+async function fill(server, { shape, file, rows }) {
+  await freshTable(server, TABLE, createTableSql(TABLE, shape));
+  const copy = `\\copy ${TABLE} from '${file}' with (format csv, header)`;
+  execFileSync('psql', ['-X', '-q', '-d', server.conninfo, '-c', copy], {
+    env: { ...process.env, ...server.env },
+  });
+  await expectRows(server, TABLE, rows);
+  await server.query(`vacuum freeze ${TABLE}`);
+  await server.query('checkpoint');
+}
+
+async function measureSet(server, folder, { shape, rows }, repetitions) {
+  const measured = new Map(TOOLS.map((tool) => [tool, []]));
+  const fileOf = (tool) => path.join(folder, `${TOOLS.indexOf(tool)}.csv`);
+  for (let repetition = 0; repetition < repetitions; repetition += 1) {
+    // Another one goes first each time: what the machine does meanwhile hits them alike.
+    const first = repetition % TOOLS.length;
+    for (const tool of [...TOOLS.slice(first), ...TOOLS.slice(0, first)]) {
+      await rm(fileOf(tool), { force: true });
+      const command = tool.command({ file: fileOf(tool), conninfo: server.conninfo });
+      const run = await measure({ ...command, env: server.env }, server.postmasterPid);
+      measured.get(tool).push(run);
+      say(`  ${shape} ${tool.name.padEnd(20)} ${fixed(run.seconds, 2).padStart(7)} s`);
+    }
+  }
+  const [psql] = TOOLS;
+  for (const tool of TOOLS) execFileSync('cmp', [fileOf(psql), fileOf(tool)]);
+  const { size: bytes } = await stat(fileOf(psql));
+  const least = (tool) => Math.min(...measured.get(tool).map(({ seconds }) => seconds));
+  return TOOLS.map((tool) => ({
+    ...{ set: shape, tool: tool.name, rows, bytes, repetitions },
+    seconds: least(tool),
+    ratio: least(psql) / least(tool),
+    peakMb: Math.max(...measured.get(tool).map(({ peakMb }) => peakMb)),
+    cpuSeconds: Math.min(...measured.get(tool).map(({ cpuSeconds }) => cpuSeconds)),
+    serverCpuSeconds: Math.min(...measured.get(tool).map((run) => run.serverCpuSeconds)),
+  }));
+}
+
+function resultTable(runs) {
+  return tableText(
+    [
+      { title: 'set', text: (run) => run.set },
+      { title: 'tool', text: (run) => run.tool },
+      { title: 'n', right: true, text: (run) => String(run.repetitions) },
+      { title: 'least s', right: true, text: (run) => fixed(run.seconds, 2) },
+      { title: 'MB/s', right: true, text: (run) => fixed(run.bytes / 1e6 / run.seconds, 1) },
+      { title: 'rows/s', right: true, text: (run) => count(run.rows / run.seconds) },
+      { title: 'to psql', right: true, text: (run) => `${run.ratio.toFixed(2)}×` },
+      { title: 'peak MB', right: true, text: (run) => fixed(run.peakMb, 0) },
+      { title: 'client CPU s', right: true, text: (run) => fixed(run.cpuSeconds, 2) },
+      { title: 'server CPU s', right: true, text: (run) => fixed(run.serverCpuSeconds, 2) },
+    ],
+    runs,
+  );
+}
+
+function say(text) {
+  process.stdout.write(`${text}\n`);
+}

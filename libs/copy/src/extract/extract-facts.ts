@@ -1,0 +1,141 @@
+import { CopylineError, type ExtractSpec } from '@copyline/contracts';
+import { quoteIdentifier, sqlstateOf, type Connection } from '@copyline/dws-client';
+
+import { parseTableName, type TableName } from '../plan/table-name.ts';
+import { describeStatement, selectStatement, type SourceTable } from './select-statement.ts';
+
+/** What an extract's plan depends on; gathered in the transaction that reads the rows. */
+export interface ExtractFacts {
+  readonly database: string;
+  /** When the transaction began: ISO 8601 in UTC. */
+  readonly startedAt: string;
+  /** Settings that the text of the values, or the rows, depend on. */
+  readonly session: Readonly<Record<string, string>>;
+  /** `undefined` for a query. */
+  readonly table: SourceTable | undefined;
+  readonly columns: readonly ExtractColumn[];
+}
+
+/** One column of the result. */
+export interface ExtractColumn {
+  readonly name: string;
+  /** As the server spells it: `numeric(10,2)`. */
+  readonly type: string;
+  /** pg_type.typcategory. */
+  readonly category: string;
+}
+
+/** pg_class.relkind of what can be read: tables, partitioned and foreign ones, both kinds of views. */
+const READABLE = ['r', 'p', 'f', 'v', 'm'];
+
+/** SQLSTATEs that say: this is not one statement that reads. */
+const NOT_A_READING_STATEMENT = new Set(['42601', '0A000', '25006', '42P14']);
+
+/** Asks the session, the catalogue and the parser for everything that a plan depends on. */
+export async function gatherExtractFacts(
+  spec: ExtractSpec,
+  connection: Connection,
+): Promise<ExtractFacts> {
+  const facts = await readSession(connection);
+  const table =
+    'table' in spec.from ? await readTable(connection, parseTableName(spec.from.table)) : undefined;
+  const columns = await readColumns(connection, selectStatement(spec.from, table));
+  return { ...facts, table, columns };
+}
+
+/** The error of a statement of the user: what the server refuses because it writes has its own code. */
+export function asQueryError(error: unknown): unknown {
+  if (!(error instanceof CopylineError)) return error;
+  if (!NOT_A_READING_STATEMENT.has(sqlstateOf(error) ?? '')) return error;
+  const { sqlstate, commitState } = error;
+  return new CopylineError('QUERY_INVALID', error.message, {
+    ...{ cause: error.cause, commitState },
+    ...(sqlstate === undefined ? {} : { sqlstate }),
+  });
+}
+
+async function readSession(
+  connection: Connection,
+): Promise<Pick<ExtractFacts, 'database' | 'startedAt' | 'session'>> {
+  const { rows } = await connection.query<Record<string, string>>(
+    `SELECT current_database() AS database,
+            to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS started_at,
+            current_setting('server_version') AS server_version,
+            current_setting('transaction_isolation') AS transaction_isolation,
+            current_setting('search_path') AS search_path,
+            current_setting('TimeZone') AS "TimeZone",
+            current_setting('DateStyle') AS "DateStyle",
+            current_setting('IntervalStyle') AS "IntervalStyle",
+            current_setting('lc_monetary') AS lc_monetary`,
+  );
+  const { database = '', started_at: startedAt = '', ...session } = rows[0] ?? {};
+  return { database, startedAt, session };
+}
+
+async function readTable(connection: Connection, name: TableName): Promise<SourceTable> {
+  const quoted = [name.schema, name.name].filter((part) => part !== undefined).map(quoteIdentifier);
+  const { rows } = await connection.query<{
+    oid: number;
+    schema: string;
+    name: string;
+    kind: string;
+    row_security: boolean;
+  }>(
+    `SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
+            row_security_active(c.oid) AS row_security
+       FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE c.oid = to_regclass($1)`,
+    [quoted.join('.')],
+  );
+  const row = rows[0];
+  if (row === undefined) {
+    throw new CopylineError('TABLE_NOT_FOUND', 'The table or view does not exist', {
+      advice: 'Check the name, and which schemas the search_path of the role has.',
+    });
+  }
+  const columns = await connection.query<{ name: string }>(
+    `SELECT attname AS name FROM pg_attribute
+      WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped ORDER BY attnum`,
+    [row.oid],
+  );
+  if (!READABLE.includes(row.kind) || columns.rows.length === 0) {
+    throw new CopylineError(
+      'TABLE_UNSUITABLE',
+      `${row.schema}.${row.name} is no table or view, or has no columns`,
+      { advice: 'Extract a table, a view, or a query.' },
+    );
+  }
+  return {
+    schema: row.schema,
+    name: row.name,
+    columns: columns.rows.map((column) => column.name),
+    rowSecurity: row.row_security,
+  };
+}
+
+/** What the result will look like; locks what it will be read from. */
+async function readColumns(connection: Connection, select: string): Promise<ExtractColumn[]> {
+  const described = await connection
+    .query(describeStatement(select), [0])
+    .catch((error: unknown) => {
+      throw asQueryError(error);
+    });
+  if (described.columns.length === 0) {
+    throw new CopylineError('QUERY_INVALID', 'The query has no columns');
+  }
+  const { rows } = await connection.query<{ type: string; category: string }>(
+    `SELECT format_type(t.oid, asked.modifier) AS type, t.typcategory AS category
+       FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS asked (oid, modifier, position)
+       JOIN pg_type t ON t.oid = asked.oid
+      ORDER BY asked.position`,
+    [
+      described.columnTypes.map(({ oid }) => oid),
+      described.columnTypes.map(({ modifier }) => modifier),
+    ],
+  );
+  return described.columns.map((name, i) => ({
+    name,
+    type: rows[i]?.type ?? 'unknown',
+    category: rows[i]?.category ?? 'X',
+  }));
+}

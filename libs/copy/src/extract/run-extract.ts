@@ -1,0 +1,188 @@
+import {
+  CopylineError,
+  extractSpecSchema,
+  type ExtractReport,
+  type ExtractSpec,
+  type ExtractSpecInput,
+} from '@copyline/contracts';
+import { untilAborted, type Connection } from '@copyline/dws-client';
+import { randomUUID } from 'node:crypto';
+import type { Writable } from 'node:stream';
+
+import { dialectBytes } from '../csv/dialect.ts';
+import { parseTableName } from '../plan/table-name.ts';
+import { ExtractRecorder, sum, type ExtractProgress } from './extract-recorder.ts';
+import { formatManifest } from './manifest.ts';
+import { Output, type OutputOptions } from './output.ts';
+import { compressionOf, dialectOf, type ExtractPlan } from './plan-extract.ts';
+import { readRows } from './read-rows.ts';
+import { Destination } from './sink/destination.ts';
+import { manifestName, splitName } from './sink/file-names.ts';
+import type { PartFile } from './sink/part-file.ts';
+import { StandardOutput } from './sink/standard-output.ts';
+import { StopSignal } from './stop-signal.ts';
+
+/** What an extract needs from the outside. */
+export interface ExtractDeps {
+  /**
+   * Opens a connection that is closed afterwards; or a connection of the caller's, which is left as
+   * it was found. Inside a transaction of the caller the extract is a savepoint, and reads what the
+   * transaction reads, at its isolation level.
+   */
+  readonly connection: Connection | ((signal?: AbortSignal) => Promise<Connection>);
+  /** The database for reports, without secrets. */
+  readonly database: string;
+  /** Where `to: 'stdout'` goes. Default: the process's standard output. */
+  readonly output?: Writable;
+  readonly onProgress?: (progress: ExtractProgress) => void;
+}
+
+/** The report, and the error behind it with its causes. */
+export interface ExtractOutcome {
+  readonly report: ExtractReport;
+  readonly error: CopylineError | undefined;
+}
+
+/** What stays the same throughout one extract. */
+interface ExtractRun {
+  readonly spec: ExtractSpec;
+  readonly deps: ExtractDeps;
+  readonly recorder: ExtractRecorder;
+  readonly stop: StopSignal;
+}
+
+/**
+ * Writes the rows of a table or a query to files: all of them, of one snapshot, or nothing. Never
+ * throws: whatever happens is in the report.
+ *
+ * @param signal interrupts; once all rows are on the disk it is too late, and the files are published
+ */
+export async function runExtract(
+  input: ExtractSpecInput,
+  deps: ExtractDeps,
+  signal?: AbortSignal,
+): Promise<ExtractOutcome> {
+  const recorder = new ExtractRecorder(input, deps.database, deps.onProgress);
+  using stop = new StopSignal(signal);
+  try {
+    const spec = parseExtractSpec(input);
+    recorder.extractId = randomUUID();
+    stop.limit(spec.maxDurationMs);
+    const run = { spec, deps, recorder, stop };
+    const { to } = spec;
+    const report = await (to === 'stdout' ? toStandardOutput(run) : toFiles(run, to.path));
+    return { report, error: undefined };
+  } catch (error) {
+    const known = stop.reasonBehind(error);
+    return { report: recorder.failed(known), error: known };
+  }
+}
+
+/** Fills in the defaults. @throws CopylineError `CONFIG_INVALID`, naming every fault */
+export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
+  const parsed = extractSpecSchema.safeParse(input);
+  if (!parsed.success) {
+    const faults = parsed.error.issues.map(
+      (issue) => `${issue.path.join('.') || 'the specification'}: ${issue.message}`,
+    );
+    throw new CopylineError('CONFIG_INVALID', `The extract is not valid: ${faults.join('; ')}`);
+  }
+  const spec = parsed.data;
+  dialectBytes(dialectOf(spec.csv));
+  if ('table' in spec.from) parseTableName(spec.from.table);
+  if (spec.to === 'stdout' && isSplit(spec)) {
+    throw new CopylineError('CONFIG_INVALID', 'The standard output cannot be split into files');
+  }
+  return spec;
+}
+
+async function toFiles(run: ExtractRun, path: string): Promise<ExtractReport> {
+  const { spec, recorder, stop } = run;
+  const policy = { overwrite: spec.overwrite, isSplit: isSplit(spec) };
+  await using destination = await Destination.open(path, policy);
+  await sweep(destination, recorder);
+  const parts: PartFile[] = [];
+  const output = new Output({
+    ...outputOptions(spec),
+    open: async (ordinal) => {
+      const name = isSplit(spec) ? splitName(destination.name, ordinal) : destination.name;
+      const target = await destination.create(name, stop.stop);
+      parts.push(target);
+      return { name, target };
+    },
+  });
+  const plan = await fill(output, run);
+  recorder.enter('publish');
+  const manifest = await destination.create(manifestName(destination.name));
+  const { files } = output;
+  const totals = { rows: sum(files, 'rows'), bytes: sum(files, 'bytes') };
+  const extractId = recorder.extractId ?? '';
+  await manifest.write(formatManifest({ ...plan.description, extractId, ...totals, files }));
+  await manifest.finish();
+  stop.throwIfStopped();
+  await destination.publish(parts, manifest);
+  return recorder.extracted({ manifest: destination.manifestPath, files });
+}
+
+async function toStandardOutput(run: ExtractRun): Promise<ExtractReport> {
+  const target = new StandardOutput(run.deps.output ?? process.stdout, run.stop.stop);
+  try {
+    const open: OutputOptions['open'] = () => Promise.resolve({ name: 'stdout', target });
+    const output = new Output({ ...outputOptions(run.spec), open });
+    await fill(output, run);
+    return run.recorder.extracted({ manifest: null, files: output.files });
+  } finally {
+    await target.discard();
+  }
+}
+
+function outputOptions(spec: ExtractSpec): Omit<OutputOptions, 'open'> {
+  const { rowsPerFile: rows, bytesPerFile: bytes } = spec;
+  return {
+    compression: compressionOf(spec),
+    hasHeader: spec.csv.header,
+    split: isSplit(spec) ? { rows, bytes } : undefined,
+  };
+}
+
+function isSplit({ rowsPerFile, bytesPerFile }: ExtractSpec): boolean {
+  return rowsPerFile !== undefined || bytesPerFile !== undefined;
+}
+
+async function sweep(destination: Destination, recorder: ExtractRecorder): Promise<void> {
+  const { removed, alive } = await destination.removeLeftovers();
+  if (removed > 0) {
+    const message = `Removed ${String(removed)} unfinished files of extracts that were killed`;
+    recorder.warn({ code: 'LEFTOVERS_REMOVED', message });
+  }
+  if (alive > 0) {
+    const message = `${String(alive)} unfinished files belong to extracts that may be running`;
+    recorder.warn({ code: 'LEFTOVERS_KEPT', message });
+  }
+}
+
+/** Reads the rows into an output, which holds all of them, durably, when this returns. */
+async function fill(
+  output: Output,
+  { spec, deps, recorder, stop }: ExtractRun,
+): Promise<ExtractPlan> {
+  const { connection: given } = deps;
+  try {
+    recorder.enter('connect');
+    stop.throwIfStopped();
+    const connection = typeof given === 'function' ? await given(stop.signal) : given;
+    let read: Awaited<ReturnType<typeof readRows>>;
+    try {
+      read = await readRows(spec, { connection, output, recorder, stop });
+    } finally {
+      // The server is done with: what is left to do must not keep its session.
+      if (typeof given === 'function') await connection.close();
+    }
+    stop.endLimit();
+    await untilAborted(output.finish(read.rows), stop.signal);
+    return read.plan;
+  } catch (error) {
+    output.discard();
+    throw error;
+  }
+}
