@@ -63,7 +63,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '(^|/)dist/' },
+    exclude: { path: '(^|/)(dist|bundle)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     // Imports of types count.
     tsPreCompilationDeps: true,

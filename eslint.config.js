@@ -86,7 +86,15 @@ const NODE_GLOBALS = [
 ];
 
 export default defineConfig(
-  globalIgnores(['**/dist/', '.nx/', '.copyline/', 'coverage/', 'bench/data/', 'bench/results/']),
+  globalIgnores([
+    '**/dist/',
+    '**/bundle/',
+    '.nx/',
+    '.copyline/',
+    'coverage/',
+    'bench/data/',
+    'bench/results/',
+  ]),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
   {

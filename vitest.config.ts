@@ -21,7 +21,8 @@ export default defineConfig({
     globalSetup: ['libs/testkit/src/servers/shared-servers.ts'],
     // Processes, not threads: tests start servers, change directories and get killed.
     pool: 'forks',
-    maxWorkers: 2,
+    // One more than the cores of the smallest machine: tests wait for servers much of their time.
+    maxWorkers: 3,
     fileParallelism: true,
     // Real servers on small machines; waiting inside tests is bounded, with a better message.
     testTimeout: soak ? 3_600_000 : 60_000,

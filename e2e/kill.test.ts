@@ -32,6 +32,7 @@ let small: WrittenCsv;
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'copyline-kill-'));
   large = await writeCsv(join(directory, 'large.csv'), { rows: 450_000, shape: 'wide' });
+  expect((await stat(large.path)).size).toBeGreaterThan(200 * MB);
   small = await writeCsv(join(directory, 'small.csv'), { rows: 20_000, shape: 'mixed', seed: 2 });
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
@@ -52,20 +53,21 @@ describe.each(testServers())('a loader that is killed, on $name', (server) => {
   const db = useOwnDatabase(server);
 
   it('F1: in the middle of COPY leaves nothing, and the next run loads all', async () => {
-    expect((await stat(large.path)).size).toBeGreaterThan(200 * MB);
-    await db.sql(large.createTableSql('t'));
-    const gate = await openGate(db, 't', { column: 'rid', at: Math.ceil(large.rows * 0.6) });
-    const loader = productLoader(large.path, db.url());
+    // Once is enough for seconds of COPY: the servers do not differ in what they do then.
+    const file = server.major === 18 ? large : small;
+    await db.sql(file.createTableSql('t'));
+    const gate = await openGate(db, 't', { column: 'rid', at: Math.ceil(file.rows * 0.6) });
+    const loader = productLoader(file.path, db.url());
     await gate.reached({ timeoutMs: 60_000 });
 
     loader.kill('SIGKILL');
     await loader.exit;
     await gate.release();
-    const second = await outcomeOf(productLoader(large.path, db.url()));
+    const second = await outcomeOf(productLoader(file.path, db.url()));
 
-    expect(second).toMatchObject({ code: 0, report: { rowsLoaded: large.rows } });
+    expect(second).toMatchObject({ code: 0, report: { rowsLoaded: file.rows } });
     expect(await ledgerStates(db)).toEqual(['abandoned', 'done']);
-    await loadedExactlyOnce(db, 't', large.rows);
+    await loadedExactlyOnce(db, 't', file.rows);
   });
 
   it('F2: after COMMIT and before its report is answered from the ledger', async () => {

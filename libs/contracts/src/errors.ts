@@ -227,6 +227,11 @@ export const ERRORS = define({
     meaning: 'The target cannot be filled by COPY.',
     advice: 'Load into a table.',
   },
+  LANE_UNSUITABLE: {
+    retry: 'never',
+    meaning: 'The lane that was asked for cannot take this load; the message says why.',
+    advice: 'Leave --lane out: the fastest lane that can take the load is chosen.',
+  },
   COLUMN_NOT_FOUND: {
     retry: 'never',
     meaning: 'A column named with --columns does not exist in the target.',
@@ -239,7 +244,7 @@ export const ERRORS = define({
   },
   VALUE_REFUSED: {
     retry: 'never',
-    meaning: 'The server refused a value for its column’s type.',
+    meaning: 'A value is not of its column’s type, to the server or already on the way to it.',
     advice: 'Correct the value at the place named, or change the type of the column.',
   },
   CONSTRAINT_VIOLATED: {

@@ -69,7 +69,8 @@ export const loadReportSchema = z.strictObject({
   phases: z.record(z.string(), z.number().nonnegative()),
   lane: z
     .strictObject({
-      name: z.enum(['byte']),
+      /** Which of them was planned; single chunks may have taken the other one. */
+      name: z.enum(['binary', 'byte']),
       reason: z.string(),
       rowsBinary: count,
       rowsText: count,

@@ -41,6 +41,8 @@ export const loadSpecSchema = z.strictObject({
   into: storable.min(1),
   format: z.literal('csv').default('csv'),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
+  /** How the records reach the server. Default: the fastest lane that can take them. */
+  lane: z.enum(['binary', 'byte']).optional(),
   /** Columns for the fields by position; without it the header's names decide. */
   columns: z.array(storable.min(1)).min(1).optional(),
   /** Create the table from the data when it does not exist. */

@@ -1,11 +1,15 @@
 import { asCopylineError, CopylineError, reportError, type LoadReport } from '@copyline/contracts';
 import { quoteTable, sqlstateOf, throwIfAborted, type Connection } from '@copyline/dws-client';
 
-import { runByteLane, type Checkpoint } from './lanes/byte-lane.ts';
+import { encoderFor, type FieldEncoder } from './encode/index.ts';
+import { CopyTrail } from './lanes/checkpoints.ts';
+import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
+import { csvPieces } from './lanes/csv-pieces.ts';
 import { Ledger, type Claim, type DoneLoad, type LoadIdentity } from './ledger/ledger.ts';
 import type { LoadCounts, LoadRecorder } from './load-progress.ts';
 import { locateServerError } from './locate-error.ts';
 import { isEmptyTable, type LoadFacts } from './plan/facts.ts';
+import type { LanePlan } from './plan/plan-lane.ts';
 import { assertSameFingerprint, type LedgerPlan, type LoadPlan } from './plan/plan-load.ts';
 import { settleCommit } from './settle-commit.ts';
 import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
@@ -169,43 +173,53 @@ async function copyAndReconcile(
   const { plan, facts, file, connection, recorder, signal } = execution;
   for (const statement of plan.statementsBefore) await runBefore(connection, statement);
   recorder.enter('copy', file.version.bytes);
-  const checkpoints: Checkpoint[] = [];
-  let parsed = { bytesRead: 0, rowsParsed: 0 };
-  let stored: number;
+  const trail = new CopyTrail();
+  let copied: CopiedRows;
   try {
-    stored = await connection.copyIn(
-      plan.copyStatement,
-      async (sink) => {
-        parsed = await runByteLane({
-          file,
-          scanner: plan.scanner,
-          dataStart: facts.source.head.dataStart,
-          digest,
-          sink,
-          checkpoints,
-          onProgress: ({ bytesRead, rowsParsed }) => {
-            recorder.progress(bytesRead, rowsParsed);
-          },
-        });
+    copied = await copyPieces({
+      pieces: csvPieces({
+        file,
+        scanner: plan.scanner,
+        nullMarker: plan.nullMarker,
+        dataStart: facts.source.head.dataStart,
+        digest,
+        encoders: encodersOf(plan.lane),
+      }),
+      statements: plan.copyStatements,
+      connection,
+      trail,
+      signal,
+      onProgress: (bytesRead, rowsParsed) => {
+        recorder.progress(bytesRead, rowsParsed);
       },
-      signal === undefined ? {} : { signal },
-    );
+    });
   } catch (error) {
     const known = asCopylineError(error);
-    const located = known.located ? known : await locateServerError(known, file, plan, checkpoints);
+    const located = known.located ? known : await locateServerError(known, file, plan, trail);
     throw located.with({ source: file.name });
   }
-  const rowsSuppressed = parsed.rowsParsed - stored;
+  const { rowsStored, ...parsed } = copied;
+  const rowsSuppressed = parsed.rowsParsed - rowsStored;
   if (rowsSuppressed < 0 || (rowsSuppressed > 0 && !plan.rowsMayBeSuppressed)) {
     throw new CopylineError(
       'COUNT_MISMATCH',
-      `The file has ${String(parsed.rowsParsed)} records, the server stored ${String(stored)} rows`,
+      `The file has ${String(parsed.rowsParsed)} records, the server stored ${String(rowsStored)} rows`,
       { source: file.name },
     );
   }
   await file.assertUnchanged(parsed.bytesRead);
   if (parsed.rowsParsed === 0) recorder.warn('NO_ROWS', 'The file has no records');
-  return { ...parsed, rowsLoaded: stored, rowsSuppressed, digest: undefined };
+  return { ...parsed, rowsLoaded: rowsStored, rowsSuppressed, digest: undefined };
+}
+
+/** @returns undefined outside the binary lane */
+function encodersOf({ name, encoding, session }: LanePlan): FieldEncoder[] | undefined {
+  if (name !== 'binary') return undefined;
+  return encoding.map((type) => {
+    const encoder = encoderFor(type, session);
+    if (encoder === undefined) throw new CopylineError('INTERNAL', `No encoder for ${type.name}`);
+    return encoder;
+  });
 }
 
 async function runBefore(connection: Connection, statement: string): Promise<void> {

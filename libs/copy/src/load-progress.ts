@@ -25,6 +25,9 @@ export interface LoadCounts {
   readonly rowsParsed: number;
   readonly rowsLoaded: number;
   readonly rowsSuppressed: number;
+  /** Rows that were sent in COPY's binary form, and as text. */
+  readonly rowsBinary: number;
+  readonly rowsText: number;
   readonly bytesRead: number;
   readonly digest: string | undefined;
 }
@@ -33,6 +36,8 @@ const NOTHING: LoadCounts = {
   rowsParsed: 0,
   rowsLoaded: 0,
   rowsSuppressed: 0,
+  rowsBinary: 0,
+  rowsText: 0,
   bytesRead: 0,
   digest: undefined,
 };
@@ -170,7 +175,14 @@ export class LoadRecorder {
       durationMs: Math.round(performance.now() - this.#startedAt),
       phases: Object.fromEntries([...this.#phases].map(([name, ms]) => [name, Math.round(ms)])),
       lane:
-        plan === undefined ? null : { ...plan.lane, rowsBinary: 0, rowsText: counts.rowsParsed },
+        plan === undefined
+          ? null
+          : {
+              name: plan.lane.name,
+              reason: plan.lane.reason,
+              rowsBinary: counts.rowsBinary,
+              rowsText: counts.rowsText,
+            },
       attempts: Math.max(this.attempts, 1),
       deduplicated: false,
       warnings: [...(plan?.warnings ?? []), ...this.warnings],

@@ -3,8 +3,8 @@ import { diagnosticsOf } from '@copyline/dws-client';
 
 import { excerptOf } from './csv/excerpt.ts';
 import { CsvScanner } from './csv/scanner.ts';
-import { ServerLines } from './csv/server-lines.ts';
-import type { Checkpoint } from './lanes/byte-lane.ts';
+import { ServerLines, ServerRows } from './csv/server-lines.ts';
+import type { Checkpoint, CopyForm, CopyTrail } from './lanes/checkpoints.ts';
 import type { LoadPlan } from './plan/plan-load.ts';
 import type { LocalFile } from './source/local-file.ts';
 import { WindowReader } from './source/window-reader.ts';
@@ -68,16 +68,16 @@ export async function locateServerError(
   error: CopylineError,
   file: LocalFile,
   plan: LoadPlan,
-  checkpoints: readonly Checkpoint[],
+  trail: CopyTrail,
 ): Promise<CopylineError> {
   const context = diagnosticsOf(error)?.context;
   if (context === undefined) return error;
   const place = parseCopyContext(context, plan.target.name, plan.columns);
   if (place === undefined) return error;
-  const from = checkpoints.findLast(({ serverLines }) => serverLines.last < place.line);
+  const from = trail.checkpoints.findLast(({ serverLines }) => serverLines.last < place.line);
   if (from === undefined) return error;
   try {
-    const found = await findRecord(file, plan, from, place);
+    const found = await findRecord(file, plan, trail.form, from, place);
     await file.assertUnchanged(file.version.bytes);
     return found === undefined ? error : error.with({ ...found, commitState: error.commitState });
   } catch {
@@ -89,6 +89,7 @@ export async function locateServerError(
 async function findRecord(
   file: LocalFile,
   plan: LoadPlan,
+  form: CopyForm,
   from: Checkpoint,
   wanted: CopyContext,
 ): Promise<ErrorPlace | undefined> {
@@ -106,7 +107,10 @@ async function findRecord(
     },
     from.position,
   );
-  const lines = new ServerLines(scanner, from.serverLines);
+  const lines =
+    form === 'binary'
+      ? new ServerRows(from.serverLines)
+      : new ServerLines(scanner, from.serverLines);
   const reader = new WindowReader(file, from.position.byteOffset);
   for (let consumed = 0; found === undefined;) {
     const window = await reader.next(consumed);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { dialectBytes } from '../src/csv/dialect.ts';
-import { generatedCsv, RUNS, writeField } from './csv-arbitrary.ts';
+import { generatedCsv, LOADS, writeField } from './csv-arbitrary.ts';
 import { useLoading } from './csv-loading.ts';
 import { scanInSteps } from './csv-scanning.ts';
 
@@ -64,7 +64,7 @@ describe.each(testServers())('a record that $name refuses', (server) => {
           byteOffset: from,
         });
       }),
-      { numRuns: RUNS },
+      { numRuns: LOADS },
     );
   });
 });

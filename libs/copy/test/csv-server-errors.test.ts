@@ -16,6 +16,8 @@ interface ServerCase {
 const refused = { code: 'VALUE_REFUSED', sqlstate: '22P02', located: true };
 const violated = { code: 'CONSTRAINT_VIOLATED', located: true, column: null };
 
+const LANES = ['binary', 'byte'] as const;
+
 /** What the server finds: it says a line of its own counting, the place must be the file's. */
 const CASES: ServerCase[] = [
   {
@@ -141,11 +143,13 @@ const CASES: ServerCase[] = [
 describe.each(testServers())('what $name refuses', (server) => {
   const loading = useLoading(server);
 
-  it.each(CASES)('is placed: $name', async ({ columns, file, spec, error }) => {
+  // In the binary lane most of it is refused before it is sent, in the byte lane by the server.
+  const cases = CASES.flatMap((each) => LANES.map((lane) => ({ ...each, lane })));
+  it.each(cases)('is placed in lane $lane: $name', async ({ columns, file, spec, lane, error }) => {
     await loading.db.sql(`create table t (${columns})`);
     const [before = '', after = ''] = file.split('⟦');
     const path = await loading.write(before + after);
-    const report = await loading.load(path, spec);
+    const report = await loading.load(path, { ...spec, lane });
     expect(report.error).toMatchObject({
       source: path,
       byteOffset: Buffer.byteLength(before),

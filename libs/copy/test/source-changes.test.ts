@@ -81,7 +81,7 @@ describe.each(testServers())('a source on $name', (server) => {
     await loading.db.sql('create table t (a int, b int)');
     const path = await loading.write('a,b\n0,1\n1,x\n');
     const gate = await openGate(loading.db, 't', { column: 'a', at: 0 });
-    const loaded = loading.load(path);
+    const loaded = loading.load(path, { lane: 'byte' });
     await gate.reached();
     // As long as before, and readable: only its time tells that this is another content.
     await writeFile(path, 'a,b\n0,1\n5,6\n');

@@ -12,6 +12,7 @@ import { socketOf } from './wire/pg-internals.ts';
 /** Default for `connectTimeoutMs`: long enough for a cold server, short enough for a person. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
+/** Where to connect, and how patiently. */
 export interface ConnectOptions {
   /** A conninfo text, or parameters parsed before. */
   readonly target: string | ConnectionParameters;
@@ -19,6 +20,7 @@ export interface ConnectOptions {
   readonly applicationName?: string;
   /** Milliseconds for one attempt. Default: the conninfo's `connect_timeout`, else 10,000. */
   readonly connectTimeoutMs?: number;
+  /** Ends the attempt, or the pause before the next one, at once. Default: none. */
   readonly signal?: AbortSignal;
   /** How to try again when the server cannot be reached. Default: one attempt. */
   readonly retry?: RetryPolicy;

@@ -33,6 +33,7 @@ import type { CopylineError } from '@copyline/contracts';
 /** How long a connection that is closed in order may take. */
 const END_TIMEOUT_MS = 2_000;
 
+/** How a statement is cancelled; see `Connection.cancel`. */
 export interface CancelOptions {
   /** Milliseconds for a CancelRequest. Default: 3,000. */
   readonly timeoutMs?: number;
@@ -188,6 +189,8 @@ export class Connection implements AsyncDisposable {
   /**
    * The process that serves the session, as `pg_backend_pid()` says: 64 bits wide on GaussDB(DWS).
    * Asked once and remembered.
+   *
+   * @throws as `query` does
    */
   async backendPid(): Promise<bigint> {
     if (this.#backendPid === undefined) {
@@ -219,11 +222,15 @@ export class Connection implements AsyncDisposable {
     return this.#session.close();
   }
 
-  /** Closes the socket at once; the server rolls back what was open. */
+  /**
+   * Closes the socket at once; the server rolls back what was open. Every later call is answered with
+   * `CONNECTION_UNUSABLE`, and the reason as its cause.
+   */
   destroy(reason: CopylineError): void {
     this.#session.destroy(reason);
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

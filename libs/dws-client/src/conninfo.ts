@@ -24,6 +24,7 @@ export interface ConnectionParameters {
   readonly connectTimeoutMs: number | undefined;
 }
 
+/** Where the defaults of a conninfo come from. */
 export interface ConninfoContext {
   /** Default: the environment of the process. */
   readonly env?: Readonly<Record<string, string | undefined>>;

@@ -9,8 +9,9 @@ import { CopyInChannel, type CopySink } from './wire/copy-in-channel.ts';
 /** What a COPY … FROM STDIN reads: a function that writes, or anything that gives buffers. */
 export type CopySource = ((sink: CopySink) => Promise<void>) | AsyncIterable<Buffer>;
 
+/** What ends a COPY … FROM STDIN early; see `Connection.copyIn`. */
 export interface CopyInOptions {
-  /** Ends the COPY at once, also while its source is silent. */
+  /** Ends the COPY at once, also while its source is silent. Default: none. */
   readonly signal?: AbortSignal;
   /**
    * Milliseconds in which either side must make progress, until CopyDone: the source by giving

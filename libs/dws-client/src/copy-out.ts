@@ -6,6 +6,7 @@ import { DRAIN_TIMEOUT_MS, type Session } from './session.ts';
 import { CopyOutChannel } from './wire/copy-out-channel.ts';
 import { StallWatch } from './stall-watch.ts';
 
+/** How the data comes, and what ends it early; see `Connection.copyOut`. */
 export interface CopyOutOptions extends EarlyExitOptions {
   /**
    * Whether every piece ends at the end of a row. A row is then never cut, and a piece is as large

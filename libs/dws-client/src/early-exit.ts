@@ -1,8 +1,9 @@
 import { Savepoint } from './savepoint.ts';
 import type { Occupation, Session } from './session.ts';
 
+/** How something that is read piece by piece may end before its last piece. */
 export interface EarlyExitOptions {
-  /** Ends it at once, also while the consumer is busy. */
+  /** Ends it at once, also while the consumer is busy. Default: none. */
   readonly signal?: AbortSignal;
   /**
    * Milliseconds for the server to end what was left early, after it has been told to. Default:

@@ -5,7 +5,7 @@ export {
   looksLikeConninfo,
   parseConninfo,
 } from './conninfo.ts';
-export type { ConnectionParameters, SslMode } from './conninfo.ts';
+export type { ConninfoContext, ConnectionParameters, SslMode } from './conninfo.ts';
 export { Secret } from './secret.ts';
 
 // Connections
@@ -34,6 +34,9 @@ export type {
   TransactionResult,
   TransactionWork,
 } from './transaction.ts';
+
+export { namingBlockers } from './lock-waits.ts';
+export type { Onlooker } from './lock-waits.ts';
 
 // Repeating what may be repeated
 export { withRetry } from './retry.ts';

@@ -10,7 +10,9 @@ import {
 } from './connect.ts';
 import { fromConnectError } from './server-errors.ts';
 
+/** Where a library's pool connects. */
 export interface LibraryPoolOptions extends Omit<ConnectOptions, 'signal'> {
+  /** Most connections at a time. */
   readonly max: number;
   /** The schema that unqualified names mean on every connection. */
   readonly searchPath: string;
@@ -18,6 +20,7 @@ export interface LibraryPoolOptions extends Omit<ConnectOptions, 'signal'> {
 
 /** A pool as such libraries know it; what else it can do is between it and the library. */
 export interface LibraryPool {
+  /** Closes all connections; resolves when those in use have come back. */
   end(): Promise<void>;
 }
 

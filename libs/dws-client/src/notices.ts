@@ -7,9 +7,13 @@ const KEPT = 50;
 export interface Notice {
   /** `NOTICE`, `WARNING`, …; translated by the server. */
   readonly severity: string | undefined;
+  /** Five characters; `00000` for a plain NOTICE, class `01` for warnings. */
   readonly sqlstate: string | undefined;
+  /** Translated by the server, as are detail, hint and context. */
   readonly message: string;
+  /** More about it; may quote rows. */
   readonly detail: string | undefined;
+  /** What the server advises. */
   readonly hint: string | undefined;
   /** Call stack, for notices of functions. */
   readonly context: string | undefined;
@@ -20,6 +24,7 @@ type RawNotice = Readonly<
   Partial<Record<'severity' | 'code' | 'message' | 'detail' | 'hint' | 'where', string | undefined>>
 >;
 
+/** Told of every notice as it comes; what it throws is ignored. */
 export type NoticeListener = (notice: Notice) => void;
 
 /** The notices of one connection: the last ones kept, all of them emitted. */

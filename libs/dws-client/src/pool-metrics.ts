@@ -2,7 +2,9 @@
 export interface PoolMetrics {
   /** Connections that are open or being opened. */
   readonly total: number;
+  /** Open connections that nobody has. */
   readonly idle: number;
+  /** Connections that are given out. */
   readonly inUse: number;
   /** Callers that wait for one. */
   readonly waiting: number;

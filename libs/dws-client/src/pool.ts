@@ -22,6 +22,7 @@ import type { TransactionOptions } from './transaction.ts';
 
 type Transport = ReturnType<typeof tlsAttempts>[number];
 
+/** Where a pool connects, how many, and for how long they are kept. */
 export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   /** Most connections at a time. Default: 10. */
   readonly max?: number;
@@ -40,11 +41,13 @@ export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   readonly reset?: SessionReset;
 }
 
+/** What may be different for one query on a pool. */
 export interface PoolQueryOptions extends QueryOptions {
   /** How to repeat a statement that is idempotent. Default: not at all. */
   readonly retryIdempotent?: RetryPolicy;
 }
 
+/** What BEGIN is told, and whether the whole may be repeated. */
 export interface PoolTransactionOptions extends TransactionOptions {
   /** How to repeat the whole transaction. Default: not at all. */
   readonly retry?: RetryPolicy;
@@ -80,6 +83,11 @@ export class Pool implements AsyncDisposable {
   #pool: pg.Pool;
   #closing: Promise<void> | undefined;
 
+  /**
+   * Opens no connection yet.
+   *
+   * @throws CopylineError `CONNINFO_INVALID`
+   */
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#parameters = resolveParameters(options.target);
@@ -132,7 +140,11 @@ export class Pool implements AsyncDisposable {
     return connection;
   }
 
-  /** Runs `work` with a connection and gives it back. */
+  /**
+   * Runs `work` with a connection and gives it back.
+   *
+   * @throws what `work` throws, and as `connect` does
+   */
   async withConnection<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     await using connection = await this.connect();
     const held: Holding = { pool: this, caller: holding.getStore() };
@@ -144,6 +156,8 @@ export class Pool implements AsyncDisposable {
    *
    * With `retryIdempotent` you declare that to run it twice is the same as to run it once; it is then
    * repeated, on another connection, when its connection is lost or the server is busy with itself.
+   *
+   * @throws as `connect` and `Connection.query` do
    */
   query<R extends object = Row>(
     text: string,
@@ -162,6 +176,8 @@ export class Pool implements AsyncDisposable {
    * whole of it is repeated, on another connection, as long as nothing can have been committed: after
    * a deadlock, a serialization failure, a lost connection, but never after a lost COMMIT. `work` must
    * begin anew each time.
+   *
+   * @throws what `work` throws last, and as `connect` and `Connection.transaction` do
    */
   transaction<T>(
     work: (connection: Connection) => Promise<T>,
@@ -184,6 +200,7 @@ export class Pool implements AsyncDisposable {
     return (this.#closing ??= this.#close(graceMs));
   }
 
+  /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

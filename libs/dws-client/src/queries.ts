@@ -5,6 +5,7 @@ import { type Readers, typesWith } from './value-types.ts';
 /** A row whose columns are known by name. */
 export type Row = Record<string, unknown>;
 
+/** What may be different for one call. */
 export interface QueryOptions {
   /** Readers for some types, in place of the defaults, for this call only. */
   readonly readers?: Readers;
@@ -17,12 +18,15 @@ export interface ColumnType {
   readonly modifier: number;
 }
 
+/** What one statement has answered. */
 export interface QueryResult<R> {
+  /** All rows, in the server's order; of two columns with one name the last one is kept. */
   readonly rows: readonly R[];
   /** Rows returned or affected, as the command tag says; 0 for commands without a count. */
   readonly rowCount: number;
   /** The first word of the command tag: `SELECT`, `COMMIT`, … */
   readonly command: string;
+  /** Names of the columns, in their order; also when there are no rows. */
   readonly columns: readonly string[];
   /** One for each of `columns`. */
   readonly columnTypes: readonly ColumnType[];

@@ -4,6 +4,7 @@ import { abortReason, throwIfAborted } from './interruption.ts';
 import { type RetryUnit, retryVerdict, wasRetriedByServer } from './retry-rules.ts';
 import { isInTransaction } from './transaction.ts';
 
+/** How often, how fast and for how long something is repeated. */
 export interface RetryPolicy {
   /** Most attempts, the first one counted. Default: 5. */
   readonly attempts?: number;
@@ -16,18 +17,21 @@ export interface RetryPolicy {
   readonly baseDelayMs?: number;
   /** Longest pause at all, in milliseconds. Default: 10,000. */
   readonly maxDelayMs?: number;
-  /** Ends a pause, and keeps the next attempt from starting. */
+  /** Ends a pause, and keeps the next attempt from starting. Default: none. */
   readonly signal?: AbortSignal;
-  /** Told of every failed attempt, for logs and metrics. What it throws is ignored. */
+  /** Told of every failed attempt, for logs and metrics. What it throws is ignored. Default: none. */
   readonly observe?: (event: RetryEvent) => void;
   /** The server is a GaussDB(DWS), which repeats some statements by itself. Default: false. */
   readonly isDws?: boolean;
 }
 
+/** One failed attempt, as `RetryPolicy.observe` is told of it. */
 export interface RetryEvent {
+  /** What is repeated as a whole. */
   readonly unit: RetryUnit;
   /** Attempts made so far, from 1. */
   readonly attempt: number;
+  /** What the attempt has thrown. */
   readonly error: unknown;
   /** Milliseconds until the next attempt; `undefined` when there is none. */
   readonly delayMs: number | undefined;

@@ -7,6 +7,7 @@ import { fromServerError, keepValuesOut } from './server-errors.ts';
 import type { Session } from './session.ts';
 import { socketOf } from './wire/pg-internals.ts';
 
+/** How rows are read, and how reading may end; see `Connection.stream`. */
 export interface StreamOptions extends QueryOptions, EarlyExitOptions {}
 
 /** The rows of one statement as they come; see `Connection.stream`. */

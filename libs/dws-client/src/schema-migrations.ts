@@ -11,6 +11,7 @@ const MIGRATION_LOCK = 0x636f7079;
 
 /** The tables of one schema, version by version. A step that has been released is never edited. */
 export interface SchemaMigrations {
+  /** Its name, not quoted. */
   readonly schema: string;
   /** Each step gets the quoted name of the schema. */
   readonly steps: readonly ((schema: string) => string)[];

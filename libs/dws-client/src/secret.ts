@@ -7,6 +7,7 @@ import { inspect } from 'node:util';
 export class Secret {
   readonly #value: string;
 
+  /** Keeps the value where nothing that prints can reach it. */
   constructor(value: string) {
     this.#value = value;
   }
@@ -16,14 +17,17 @@ export class Secret {
     return this.#value;
   }
 
+  /** `***` */
   toString(): string {
     return '***';
   }
 
+  /** `***` */
   toJSON(): string {
     return '***';
   }
 
+  /** `Secret(***)`, for `console.log` and error dumps. */
   [inspect.custom](): string {
     return 'Secret(***)';
   }

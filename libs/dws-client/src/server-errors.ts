@@ -61,24 +61,37 @@ export function provesNoEffect(error: unknown): boolean {
 export interface ServerDiagnostics {
   /** Translated by the server, as are message, detail, hint and context. */
   readonly severity: string | undefined;
+  /** Five characters. */
   readonly sqlstate: string | undefined;
+  /** One line; may quote a value. */
   readonly message: string;
+  /** More about it; quotes whole rows. */
   readonly detail: string | undefined;
+  /** What the server advises. */
   readonly hint: string | undefined;
   /** Place in the statement, in characters from 1. */
   readonly position: number | undefined;
+  /** Place in `internalQuery`, in characters from 1. */
   readonly internalPosition: number | undefined;
+  /** The statement that a function of the server ran when it failed. */
   readonly internalQuery: string | undefined;
   /** Call stack and place: for COPY the line of its input. */
   readonly context: string | undefined;
+  /** Schema of the table or type that the error is about. */
   readonly schema: string | undefined;
+  /** Table that it is about. */
   readonly table: string | undefined;
+  /** Column of that table. */
   readonly column: string | undefined;
+  /** Type that it is about. */
   readonly dataType: string | undefined;
+  /** Constraint that was violated. */
   readonly constraint: string | undefined;
   /** Where in the server's own source. */
   readonly file: string | undefined;
+  /** Line of that file. */
   readonly line: number | undefined;
+  /** Function in that file. */
   readonly routine: string | undefined;
 }
 

@@ -5,6 +5,7 @@ import { Savepoint } from './savepoint.ts';
 import { fromServerError, provesNoEffect } from './server-errors.ts';
 import type { Session } from './session.ts';
 
+/** What BEGIN is told; left out, the session's defaults hold. */
 export interface TransactionOptions {
   /** Default: the session's, as `default_transaction_isolation` has it. */
   readonly isolation?: 'read uncommitted' | 'read committed' | 'repeatable read' | 'serializable';
@@ -36,8 +37,10 @@ export class TransactionBlock {
  */
 export class Rollback extends Error {
   override readonly name = 'Rollback';
+  /** What is undone, with all inside of it. */
   readonly block: TransactionBlock;
 
+  /** For the block that a `transaction()` call gives to its work. */
   constructor(block: TransactionBlock) {
     super('A transaction block is rolled back on purpose');
     this.block = block;

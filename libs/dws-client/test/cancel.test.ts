@@ -47,7 +47,7 @@ describe.each(testServers())('a cancel on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('that comes too late never hits the next statement', async () => {
+  it('F30b: that comes too late never hits the next statement', async () => {
     for (let round = 0; round < 5; round += 1) {
       const parked = proxy.parkCancel();
       const lock = `select pg_sleep(0.02)`;
@@ -111,7 +111,7 @@ describe.each(testServers())('a cancel on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('is answered by 57014 like a statement_timeout, and each says which it was', async () => {
+  it('F29: is answered by 57014 like a statement_timeout, and each says which it was', async () => {
     await connection.query("set statement_timeout = '20ms'");
     await expect(connection.query('select pg_sleep(60)')).rejects.toMatchObject({
       ...CANCELLED,

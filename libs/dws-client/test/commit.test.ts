@@ -7,7 +7,7 @@ import {
 } from '@copyline/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 
-import type { Connection } from '../src/index.ts';
+import { connect, type Connection, type RetryEvent } from '../src/index.ts';
 import { connected, conninfoOf, countOf, expectHealthy, terminate } from './support/connected.ts';
 
 const UNKNOWN = { code: 'COMMIT_UNKNOWN', commitState: 'unknown', retry: 'resolve' };
@@ -33,7 +33,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     });
   };
 
-  it('that is answered with ROLLBACK is a failure', async () => {
+  it('F14: that is answered with ROLLBACK is a failure', async () => {
     const rewritten = proxy.rewriteQuery(/^commit/i, 'ROLLBACK');
     await expect(insertOne()).rejects.toMatchObject({
       code: 'COMMIT_ROLLED_BACK',
@@ -44,7 +44,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('of a transaction whose error was swallowed is a failure', async () => {
+  it('F14: of a transaction whose error was swallowed is a failure', async () => {
     const failing = connection.transaction(async () => {
       await connection.query('insert into orders values (1)');
       await connection.query('select 1 / 0').catch(() => undefined);
@@ -67,7 +67,7 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('whose request is lost is of unknown outcome: here nothing is stored', async () => {
+  it('F11: whose request is lost is of unknown outcome, here nothing is stored', async () => {
     const lost = proxy.dropQuery(/^COMMIT$/);
     await expect(insertOne()).rejects.toMatchObject(UNKNOWN);
     await lost.reached;
@@ -75,12 +75,35 @@ describe.each(testServers())('COMMIT on $name', (server) => {
     expect(await countOf(db, 'orders')).toBe(0);
   });
 
-  it('whose reply is lost is of unknown outcome: here the row is stored', async () => {
+  it('F12: whose reply is lost is of unknown outcome, here the row is stored', async () => {
     const lost = proxy.dropReply(/^COMMIT$/);
     await expect(insertOne()).rejects.toMatchObject(UNKNOWN);
     await lost.reached;
     await expectDestroyed();
     expect(await countOf(db, 'orders')).toBe(1);
+    expect(proxy.queries.filter((sql) => sql === 'COMMIT')).toHaveLength(1);
+  });
+
+  it('F13: whose reply is lost with the server out of reach is in doubt until that is back', async () => {
+    const lost = proxy.dropReply(/^COMMIT$/);
+    const failing = expect(insertOne()).rejects.toMatchObject(UNKNOWN);
+    await lost.reached;
+    proxy.refuse();
+    await failing;
+    const sent = proxy.queries.length;
+    const failures: unknown[] = [];
+    let sentMeanwhile: number | undefined;
+    const observe = ({ attempt, error }: RetryEvent): void => {
+      failures.push(error);
+      if (attempt < 5) return;
+      sentMeanwhile ??= proxy.queries.length - sent;
+      void proxy.accept();
+    };
+    const retry = { attempts: 200, baseDelayMs: 5, maxDelayMs: 20, observe };
+    await using asking = await connect({ target: conninfoOf(db, proxy), retry });
+    expect(sentMeanwhile).toBe(0);
+    expect(failures[0]).toMatchObject({ code: 'CONNECT_FAILED', retry: 'retry' });
+    expect((await asking.query('select rid from orders')).rows).toEqual([{ rid: 1 }]);
     expect(proxy.queries.filter((sql) => sql === 'COMMIT')).toHaveLength(1);
   });
 

@@ -122,7 +122,7 @@ describe.each(testServers())('the hazards of COPY on $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('F and G: a time limit ends a COPY in order, and is off when it has ended', async () => {
+  it('F and G (F31): a time limit ends a COPY in order, and is off when it has ended', async () => {
     const options = { stallTimeoutMs: 300 };
     const out = connection.copyOut('copy (select pg_sleep(60)) to stdout', options);
     await expect(readAll(out)).rejects.toMatchObject({ code: 'COPY_STALLED' });

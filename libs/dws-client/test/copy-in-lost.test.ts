@@ -40,7 +40,7 @@ describe.each(testServers())('a COPY to $name that loses its line', (server) => 
     await waitFor('the COPY', () => copyProgress(db, 'orders'));
   };
 
-  it('is told when its backend is terminated, whatever it is doing', async () => {
+  it('F7: is told when its backend is terminated, whatever it is doing', async () => {
     const pid = await backendOf(connection);
     const failing = expect(
       connection.copyIn(COPY, async (sink) => {
@@ -55,7 +55,7 @@ describe.each(testServers())('a COPY to $name that loses its line', (server) => 
     await expectNothingStored(db, connection);
   });
 
-  it('is told while its source says nothing', async () => {
+  it('F7: is told while its source says nothing', async () => {
     const pid = await backendOf(connection);
     const { feed } = stuckFeed();
     const failing = expect(connection.copyIn(COPY, feed)).rejects.toMatchObject({
@@ -68,7 +68,7 @@ describe.each(testServers())('a COPY to $name that loses its line', (server) => 
     await expectNothingStored(db, connection);
   });
 
-  it('is told when the line is cut in the middle of the data', async () => {
+  it('F15: is told when the line is cut in the middle of the data', async () => {
     const cut = proxy.cutAfterBytes('toServer', 1_000_000);
     const failing = connection.transaction(() => connection.copyIn(COPY, floodFeed));
     await expect(failing).rejects.toMatchObject({ ...LOST, commitState: 'rolled_back' });
@@ -76,7 +76,7 @@ describe.each(testServers())('a COPY to $name that loses its line', (server) => 
     await expectNothingStored(db, connection);
   });
 
-  it('is told of an end in order, also behind data that cannot leave', async () => {
+  it('F17: is told of an end in order, also behind data that cannot leave', async () => {
     const gate = await openGate(db, 'orders', { column: 'rid', at: 500 });
     const failing = expect(connection.copyIn(COPY, floodFeed)).rejects.toMatchObject(LOST);
     const pid = await gate.reached();
@@ -88,7 +88,7 @@ describe.each(testServers())('a COPY to $name that loses its line', (server) => 
     await expectNothingStored(db, connection);
   });
 
-  it('ends in bounded time in a black hole, once it is aborted', async () => {
+  it('F16: ends in bounded time in a black hole, once it is aborted', async () => {
     const controller = new AbortController();
     const pid = await backendOf(connection);
     const failing = expect(

@@ -135,7 +135,7 @@ describe.each(testServers())('the source of a COPY to $name', (server) => {
     expect(stored).toBeGreaterThan(3);
   });
 
-  it('writes into a black hole only for so long', async () => {
+  it('F16: writes into a black hole only for so long', async () => {
     const failing = connection.copyIn(
       COPY,
       async (sink) => {

@@ -178,7 +178,7 @@ describe.each(testServers())('a COPY from $name that is left early', (server) =>
     await expectSameAndHealthy();
   });
 
-  it('whose cancel is late never hits a later statement', async () => {
+  it('F30b: whose cancel is late never hits a later statement', async () => {
     const cancel = proxy.parkCancel();
     const iterator = connection.copyOut(SERIES(300_000))[Symbol.asyncIterator]();
     await iterator.next();

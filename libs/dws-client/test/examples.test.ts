@@ -1,10 +1,10 @@
-import { postgres18, runProcess, useOwnDatabase } from '@copyline/testkit';
+import { runProcess, testServers, useOwnDatabase } from '@copyline/testkit';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** As a user runs them: with the built libraries, in a process of their own. */
-describe('the examples of the driver', () => {
-  const db = useOwnDatabase(postgres18());
+describe.each(testServers())('the examples of the driver, on $name', (server) => {
+  const db = useOwnDatabase(server);
 
   async function outputOf(example: string): Promise<string> {
     const file = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));

@@ -61,7 +61,7 @@ describe.each(testServers())('a pool of connections to $name', (server) => {
     expect(pool.metrics.total).toBe(2);
   });
 
-  it('says when nothing came free, also to one who waits for himself', async () => {
+  it('F32: says when nothing came free, also to one who waits for himself', async () => {
     const pool = open({ max: 1, acquireTimeoutMs: 1_000 });
     await pool.withConnection(async () => {
       await expect(pool.connect()).rejects.toMatchObject({

@@ -11,6 +11,7 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
   connect,
   type Connection,
+  namingBlockers,
   Pool,
   type PoolOptions,
   type RetryEvent,
@@ -71,7 +72,7 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(proxy.queries.filter((sql) => sql === update)).toHaveLength(3);
   });
 
-  it('is a whole transaction, on another connection, when its own was lost', async () => {
+  it('F71: is a whole transaction, on another connection, when its own was lost', async () => {
     const pool = open();
     const pids: number[] = [];
     const result = await pool.transaction(
@@ -93,7 +94,7 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(proxy.queries.filter((sql) => sql === 'COMMIT')).toHaveLength(1);
   });
 
-  it('never is a transaction whose COMMIT was lost: one COMMIT is sent', async () => {
+  it('F71: never is a transaction whose COMMIT was lost; one COMMIT is sent', async () => {
     const pool = open();
     let runs = 0;
     const work = async (connection: Connection): Promise<void> => {
@@ -122,7 +123,7 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(inserts()).toBe(1);
   });
 
-  it('never is a single statement inside a transaction', async () => {
+  it('F71: never is a single statement inside a transaction', async () => {
     const connection = await connected(conninfoOf(db, proxy));
     const failing = connection.transaction(async () => {
       const insert = (): Promise<unknown> => connection.query('insert into orders values (1)');
@@ -135,7 +136,7 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(proxy.queries.filter((sql) => sql.startsWith('select n'))).toHaveLength(1);
   });
 
-  it('gets out of a deadlock', async () => {
+  it('F26: gets out of a deadlock', async () => {
     await db.sql('insert into orders values (1, 0), (2, 0)');
     const pool = open({ target: conninfoOf(db) });
     const bump = (first: number, second: number): Promise<unknown> =>
@@ -158,7 +159,7 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(arrived).toBe(3); // one of them twice
   });
 
-  it('gets out of a serialization failure', async () => {
+  it('F27: gets out of a serialization failure', async () => {
     await db.sql('insert into orders values (1, 0)');
     const pool = open({ target: conninfoOf(db) });
     let arrived = 0;
@@ -177,7 +178,7 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(arrived).toBe(3);
   });
 
-  it('waits for a table that is locked', async () => {
+  it('F28: waits for a table that is locked', async () => {
     const locker = await db.client();
     await locker.query('begin; lock table orders');
     const pool = open({ target: conninfoOf(db) });
@@ -194,7 +195,36 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     expect(await countOf(db, 'orders')).toBe(1);
   });
 
-  it('is no storm when fifty of them lose their server', async () => {
+  it('F28: says which process held the lock', async () => {
+    const locker = await db.client();
+    await locker.query('begin; lock table orders');
+    const [held] = (await locker.query<{ pid: number }>('select pg_backend_pid() as pid')).rows;
+    const pool = open({ target: conninfoOf(db) });
+    const waiting = await connected(conninfoOf(db));
+    await waiting.query("set lock_timeout = '1500ms'");
+    const expected = `waited for process ${held?.pid} (testkit)`;
+    const message = expect.stringContaining(expected) as string;
+    const inserting = waiting.transaction(() =>
+      namingBlockers(waiting, pool, () => waiting.query('insert into orders values (1)')),
+    );
+    await expect(inserting).rejects.toMatchObject({
+      ...{ message, code: 'SQL_TRANSIENT', sqlstate: '55P03', retry: 'retry' },
+      commitState: 'rolled_back',
+    });
+    await waiting.query('reset lock_timeout');
+    const rows = Buffer.from('1\t1\n');
+    const copying = namingBlockers(waiting, pool, () =>
+      waiting.copyIn('copy orders from stdin', (sink) => sink.write(rows), {
+        stallTimeoutMs: 1_000,
+      }),
+    );
+    await expect(copying).rejects.toMatchObject({ message, code: 'COPY_STALLED' });
+    const other = namingBlockers(waiting, pool, () => waiting.query('select 1 / 0'));
+    await expect(other).rejects.toMatchObject({ sqlstate: '22012', message: 'division by zero' });
+    await locker.query('rollback');
+  });
+
+  it('F72: is no storm when fifty of them lose their server', async () => {
     proxy.refuse();
     const events: RetryEvent[] = [];
     const observe = (event: RetryEvent): void => void events.push(event);

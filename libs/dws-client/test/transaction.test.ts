@@ -176,7 +176,7 @@ describe.each(testServers())('a transaction on $name', (server) => {
     expect(proxy.queries).not.toContain('COMMIT');
   });
 
-  it('is ended by idle_in_transaction_session_timeout', async () => {
+  it('F30: is ended by idle_in_transaction_session_timeout', async () => {
     const pid = await backendOf(connection);
     const failing = connection.transaction(async () => {
       await connection.query("set local idle_in_transaction_session_timeout = '20ms'");

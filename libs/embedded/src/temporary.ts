@@ -24,7 +24,7 @@ import { fileFailure, startFailure } from './start-failure.ts';
 export interface TemporaryOptions {
   /** Directory of `postgres` and `initdb`. Default: the packaged PostgreSQL. */
   readonly binDirectory?: string;
-  /** Settings of postgresql.conf, over those of {@link TEMPORARY_SETTINGS}. */
+  /** Settings of postgresql.conf, over those of `TEMPORARY_SETTINGS`. */
   readonly settings?: Readonly<Record<string, string>>;
   /** Default `copyline`. */
   readonly database?: string;

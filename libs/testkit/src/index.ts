@@ -14,7 +14,12 @@ export {
   useRedis,
 } from './servers/redis-server.ts';
 export type { RedisOptions } from './servers/redis-process.ts';
-export { type RestartablePostgres, startPostgres } from './servers/restartable-postgres.ts';
+export {
+  type RestartablePostgres,
+  type ShutdownMode,
+  type Standby,
+  startPostgres,
+} from './servers/restartable-postgres.ts';
 
 // One isolated place per test, and what must be true of it afterwards
 export { rowsExactlyOnce } from './databases/exactly-once.ts';

@@ -165,6 +165,22 @@ describe.each(testServers())('the line to $name', (server) => {
     proxy.delay(0);
   });
 
+  it.each([
+    ['is narrow', (): void => proxy.throttle(100_000)],
+    ['loses packets, and sends them again in order', (): void => proxy.lose(20)],
+  ] as const)('%s', async (_, worsen) => {
+    const client = await connected();
+    const sql = `select string_agg(i::text, '' order by i) as text from generate_series(1, 12000) i`;
+    const ask = async (): Promise<string | undefined> =>
+      (await client.query<{ text: string }>(sql)).rows[0]?.text;
+    const right = await ask();
+    worsen();
+    const start = performance.now();
+    expect(await ask()).toBe(right);
+    // About 49 kB: half a second of a narrow line, and one packet lost on a bad one.
+    expect(performance.now() - start).toBeGreaterThan(150);
+  });
+
   it('holds a cancel request until the query has gone', async () => {
     const client = await connected();
     const parked = proxy.parkCancel();

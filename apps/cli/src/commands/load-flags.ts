@@ -1,5 +1,5 @@
 import type { LoadSpecInput } from '@copyline/contracts';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 
 import { parseByteSize, parseCharacter, parseCount } from './values.ts';
 
@@ -18,6 +18,7 @@ export interface LoadFlags {
   readonly skipBlankLines?: boolean;
   readonly maxRecordSize?: number;
   readonly ledger?: 'target' | 'none';
+  readonly lane?: 'binary' | 'byte';
   readonly slot?: string;
   readonly force?: boolean;
   readonly allowEmpty?: boolean;
@@ -37,6 +38,12 @@ export function addDialectFlags(command: Command): Command {
 
 export function addActionFlags(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        '--lane <lane>',
+        'how records reach the server: in its binary form, or as the bytes that they are (default: the fastest that can take them)',
+      ).choices(['binary', 'byte']),
+    )
     .option('--force', 'load again although the content is loaded; recorded')
     .option('--slot <name>', 'the same content may be loaded once for each slot')
     .option('--allow-empty', 'a file of zero bytes is a load of zero rows');
@@ -47,7 +54,8 @@ type Description = Omit<LoadSpecInput, 'source' | 'ledgerSchema' | 'into'> & { i
 /** What the flags say of a load; a default belongs to the specification, not to the command line. */
 export function describedLoad(flags: LoadFlags): Description {
   const { delimiter, quote, skipLines, skipBlankLines } = flags;
-  const { into, columns, create, format, ledger, slot, force, allowEmpty, maxRecordSize } = flags;
+  const { into, columns, create, format, ledger, lane, slot } = flags;
+  const { force, allowEmpty, maxRecordSize } = flags;
   const dialect = given({
     delimiter,
     quote,
@@ -59,7 +67,7 @@ export function describedLoad(flags: LoadFlags): Description {
   });
   return {
     dialect,
-    ...given({ into, columns, create, format, ledger, slot, force, allowEmpty }),
+    ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
     ...given({ maxRecordBytes: maxRecordSize }),
   };
 }

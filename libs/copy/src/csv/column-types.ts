@@ -1,6 +1,15 @@
+import type { ValueType } from '../encode/index.ts';
+
 /** The types that `--create` may choose; text wherever another type might alter a value. */
 export type ColumnType =
   'bigint' | 'numeric' | 'boolean' | 'date' | 'timestamp' | 'timestamptz' | 'uuid' | 'text';
+
+/** The name of each in the catalogue, where it is another one. */
+const CATALOGUE_NAMES: Partial<Record<ColumnType, string>> = { bigint: 'int8', boolean: 'bool' };
+
+export function valueTypeOf(type: ColumnType): ValueType {
+  return { name: CATALOGUE_NAMES[type] ?? type, kind: 'base', typmod: -1 };
+}
 
 /**
  * What a spelling must look like for a type to give it back character by character, or, for

@@ -93,6 +93,10 @@ export class CsvScanner {
   /** Physical lines that the record takes up. */
   lineCount = 1;
   fieldCount = 0;
+  /** Where each field of the record ends in the window; the next one begins a byte later. */
+  fieldEnds = new Int32Array(64);
+  /** Whether a quoted field of the record has an escape in it. */
+  hasEscapes = false;
   /** Line feeds and carriage returns inside quotes, in all records so far. */
   quotedLineFeeds = 0;
   quotedCarriageReturns = 0;
@@ -115,8 +119,6 @@ export class CsvScanner {
   #cutByFault = false;
   /** The quote of the field that the scan is in, or -1. */
   #openQuote = -1;
-  /** Where each field of the record ends in the window; the next one begins a byte later. */
-  #fieldEnds = new Int32Array(64);
 
   constructor(
     options: ScannerOptions,
@@ -174,12 +176,12 @@ export class CsvScanner {
 
   /** First byte of a field of the current record in the window, its quote included. */
   fieldStart(index: number): number {
-    return index === 0 ? this.start : (this.#fieldEnds[index - 1] as number) + 1;
+    return index === 0 ? this.start : (this.fieldEnds[index - 1] as number) + 1;
   }
 
   /** The byte after a field of the current record, its quote included. */
   fieldEnd(index: number): number {
-    return this.#fieldEnds[index] as number;
+    return this.fieldEnds[index] as number;
   }
 
   /** A field of the current record as text, quotes and escapes resolved. */
@@ -235,10 +237,11 @@ export class CsvScanner {
     const { delimiter, quote } = this.#options.dialect;
     const stops = this.#plainStops;
     const highest = this.#highestPlainStop;
-    let ends = this.#fieldEnds;
+    let ends = this.fieldEnds;
     let field = 0;
     let p = start;
     this.start = start;
+    this.hasEscapes = false;
     this.#openQuote = -1;
     for (;;) {
       let byte = window[p] as number;
@@ -310,8 +313,10 @@ export class CsvScanner {
       } else {
         if (p + 1 >= to && !final && !this.#cutByFault) return INCOMPLETE;
         const next = p + 1 < to ? window[p + 1] : undefined;
-        if (byte === escape && (next === quote || next === escape)) p += 1;
-        else if (byte === quote) return this.#endQuoted(window, p + 1, to);
+        if (byte === escape && (next === quote || next === escape)) {
+          this.hasEscapes = true;
+          p += 1;
+        } else if (byte === quote) return this.#endQuoted(window, p + 1, to);
       }
       p += 1;
     }
@@ -411,9 +416,9 @@ export class CsvScanner {
   }
 
   #growFields(): Int32Array<ArrayBuffer> {
-    const larger = new Int32Array(this.#fieldEnds.length * 2);
-    larger.set(this.#fieldEnds);
-    this.#fieldEnds = larger;
+    const larger = new Int32Array(this.fieldEnds.length * 2);
+    larger.set(this.fieldEnds);
+    this.fieldEnds = larger;
     return larger;
   }
 }

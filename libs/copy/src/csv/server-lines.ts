@@ -45,3 +45,16 @@ export interface ServerLinesState {
   readonly last: number;
   readonly lineEnd: LineEnd | undefined;
 }
+
+/** Counts as the server does in COPY … (FORMAT binary), where a line is a row. */
+export class ServerRows {
+  last: number;
+
+  constructor(from: ServerLinesState) {
+    this.last = from.last;
+  }
+
+  add(): void {
+    this.last += 1;
+  }
+}

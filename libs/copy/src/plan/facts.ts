@@ -3,6 +3,7 @@ import { CopylineError } from '@copyline/contracts';
 import { quoteIdentifier } from '@copyline/dws-client';
 
 import type { ColumnType } from '../csv/column-types.ts';
+import type { ValueType } from '../encode/index.ts';
 import type { LedgerFacts } from '../ledger/ledger.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { SourceHead } from '../source/source-head.ts';
@@ -27,6 +28,9 @@ export interface SessionFacts {
   readonly database: string;
   readonly currentSchema: string | undefined;
   readonly serverVersion: string;
+  /** `server_version_num`. */
+  readonly serverVersionNumber: number;
+  readonly serverEncoding: string;
   readonly dateStyle: string;
   readonly timeZone: string;
   readonly synchronousCommit: string;
@@ -48,11 +52,15 @@ export interface TableFacts {
   readonly columns: readonly ColumnFacts[];
   /** Whether a trigger may keep rows out: BEFORE (or INSTEAD OF) ROW INSERT. */
   readonly hasRowTrigger: boolean;
+  /** Whether a trigger fires for each INSERT statement, so that it matters how many there are. */
+  readonly hasStatementTrigger: boolean;
 }
 
 export interface ColumnFacts {
   readonly name: string;
   readonly type: string;
+  /** What the values are under all names: the base type of a domain. */
+  readonly valueType: ValueType;
   /** NOT NULL and nothing fills it when it is left out. */
   readonly required: boolean;
   /** Something fills it when it is left out: a default, an identity. */
@@ -66,11 +74,15 @@ export async function readSessionFacts(connection: Connection): Promise<SessionF
     database: string;
     schema: string | null;
     version: string;
+    version_number: number;
+    encoding: string;
     date_style: string;
     time_zone: string;
     synchronous_commit: string;
   }>(`SELECT current_database() AS database, current_schema() AS schema,
              current_setting('server_version') AS version,
+             current_setting('server_version_num')::int4 AS version_number,
+             current_setting('server_encoding') AS encoding,
              current_setting('DateStyle') AS date_style,
              current_setting('TimeZone') AS time_zone,
              current_setting('synchronous_commit') AS synchronous_commit`);
@@ -80,6 +92,8 @@ export async function readSessionFacts(connection: Connection): Promise<SessionF
     database: row.database,
     currentSchema: row.schema ?? undefined,
     serverVersion: row.version,
+    serverVersionNumber: row.version_number,
+    serverEncoding: row.encoding,
     dateStyle: row.date_style,
     timeZone: row.time_zone,
     synchronousCommit: row.synchronous_commit,
@@ -118,6 +132,7 @@ export async function readTableFacts(
     kind: string;
     persistence: string;
     row_trigger: boolean;
+    statement_trigger: boolean;
     instead_trigger: boolean;
   }>(
     // Triggers of partitions count: they fire when a row is routed to them. tgtype is a bit mask:
@@ -128,6 +143,9 @@ export async function readTableFacts(
                      WHERE NOT t.tgisinternal AND t.tgtype & 7 = 7
                        AND t.tgrelid IN (SELECT c.oid UNION ALL
                                          SELECT i.relid FROM pg_partition_tree(c.oid) i)) AS row_trigger,
+            EXISTS (SELECT FROM pg_trigger t
+                     WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 5 = 4)
+              AS statement_trigger,
             EXISTS (SELECT FROM pg_trigger t
                      WHERE t.tgrelid = c.oid AND t.tgtype & 69 = 69) AS instead_trigger
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -149,6 +167,7 @@ export async function readTableFacts(
     unlogged: row.persistence === 'u',
     columns: await readColumns(connection, row.oid),
     hasRowTrigger: row.row_trigger || kind === 'view',
+    hasStatementTrigger: row.statement_trigger,
   };
 }
 
@@ -159,18 +178,44 @@ async function readColumns(connection: Connection, oid: number): Promise<ColumnF
     not_null: boolean;
     has_default: boolean;
     generated: boolean;
+    base_name: string;
+    base_kind: ValueType['kind'];
+    typmod: number;
+    labels: string[] | null;
   }>(
-    `SELECT attname AS name, format_type(atttypid, atttypmod) AS type, attnotnull AS not_null,
-            atthasdef AND attgenerated = '' OR attidentity <> '' AS has_default,
-            attgenerated <> '' AS generated
-       FROM pg_attribute
-      WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
-      ORDER BY attnum`,
+    // A domain may stand on a domain; the first length or precision on the way down holds.
+    `WITH RECURSIVE step AS (
+       SELECT attnum, atttypid AS type, atttypmod AS typmod
+         FROM pg_attribute WHERE attrelid = $1::oid AND attnum > 0 AND NOT attisdropped
+       UNION ALL
+       SELECT step.attnum, t.typbasetype,
+              CASE WHEN step.typmod = -1 THEN t.typtypmod ELSE step.typmod END
+         FROM step JOIN pg_type t ON t.oid = step.type WHERE t.typtype = 'd')
+     SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
+            a.attnotnull AS not_null,
+            a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' AS has_default,
+            a.attgenerated <> '' AS generated,
+            t.typname AS base_name, step.typmod AS typmod,
+            CASE WHEN t.typtype = 'e' THEN 'enum'
+                 WHEN t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace THEN 'base'
+                 ELSE 'other' END AS base_kind,
+            CASE WHEN t.typtype = 'e' THEN
+              ARRAY(SELECT enumlabel::text FROM pg_enum WHERE enumtypid = t.oid ORDER BY enumsortorder)
+            END AS labels
+       FROM step JOIN pg_type t ON t.oid = step.type AND t.typtype <> 'd'
+       JOIN pg_attribute a ON a.attrelid = $1::oid AND a.attnum = step.attnum
+      ORDER BY a.attnum`,
     [oid],
   );
   return rows.map((row) => ({
     name: row.name,
     type: row.type,
+    valueType: {
+      name: row.base_name,
+      kind: row.base_kind,
+      typmod: row.typmod,
+      ...(row.labels === null ? {} : { enumLabels: row.labels }),
+    },
     required: row.not_null && !row.has_default && !row.generated,
     hasDefault: row.has_default,
     generated: row.generated,

@@ -7,6 +7,7 @@ import { assertNames, mapAllColumns, mapByHeader, mapByPosition } from './map-co
 const column = (name: string, more: Partial<ColumnFacts> = {}): ColumnFacts => ({
   name,
   type: 'text',
+  valueType: { name: 'text', kind: 'base', typmod: -1 },
   required: false,
   hasDefault: false,
   generated: false,

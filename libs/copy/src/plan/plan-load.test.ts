@@ -12,6 +12,7 @@ function column(name: string, more: Partial<ColumnFacts> = {}): ColumnFacts {
   return {
     name,
     type: 'text',
+    valueType: { name: 'text', kind: 'base', typmod: -1 },
     required: false,
     hasDefault: false,
     generated: false,
@@ -27,6 +28,7 @@ const TABLE: TableFacts = {
   unlogged: false,
   columns: [column('id'), column('name')],
   hasRowTrigger: false,
+  hasStatementTrigger: false,
 };
 
 const FACTS: LoadFacts = {
@@ -34,6 +36,8 @@ const FACTS: LoadFacts = {
     database: 'db',
     currentSchema: 'public',
     serverVersion: '18.4',
+    serverVersionNumber: 180_004,
+    serverEncoding: 'UTF8',
     dateStyle: 'ISO, MDY',
     timeZone: 'UTC',
     synchronousCommit: 'on',
@@ -79,21 +83,21 @@ describe('a plan', () => {
   it('copies the fields in the order of the file, every name quoted', () => {
     const { head } = FACTS.source;
     const header = ['na"me', 'id'];
-    const { copyStatement } = plan(
+    const { copyStatements } = plan(
       { dialect: { delimiter: '\t', null: "it's" } },
       {
         table: { ...TABLE, columns: [column('id'), column('na"me')] },
         source: { ...FACTS.source, head: { ...head, header } },
       },
     );
-    expect(copyStatement).toBe(
+    expect(copyStatements.csv).toBe(
       `COPY "public"."t" ("na""me", "id") FROM STDIN (FORMAT csv, DELIMITER '\t', QUOTE '"', ESCAPE '"', NULL 'it''s', ENCODING 'UTF8')`,
     );
   });
 
   it('can only ever copy from STDIN, whatever a name looks like', () => {
     const table = { ...TABLE, name: `t" FROM PROGRAM 'sh'; --` };
-    expect(plan({}, { table }).copyStatement).toMatch(
+    expect(plan({}, { table }).copyStatements.csv).toMatch(
       /^COPY "public"\."t"" FROM PROGRAM 'sh'; --" \("id", "name"\) FROM STDIN \(/,
     );
   });

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { delimiterAdvice, likelyDelimiter } from '../csv/delimiter-advice.ts';
 import { copyOptions, dialectBytes, escapeOf } from '../csv/dialect.ts';
 import type { ScannerOptions } from '../csv/scanner.ts';
+import type { CopyForm } from '../lanes/checkpoints.ts';
 import type { DoneLoad } from '../ledger/ledger.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
@@ -15,6 +16,7 @@ import {
   mapByPosition,
   type ColumnMapping,
 } from './map-columns.ts';
+import { planLane, type LanePlan } from './plan-lane.ts';
 import type { TableName } from './table-name.ts';
 
 /** Version of what goes into a fingerprint; part of it, so that a new list never matches an old one. */
@@ -31,11 +33,12 @@ export interface LoadPlan {
   };
   /** Target column of each field. */
   readonly columns: readonly string[];
-  readonly lane: { readonly name: 'byte'; readonly reason: string };
+  readonly lane: LanePlan;
   readonly scanner: ScannerOptions;
   /** Run in this order in the load's transaction, before COPY. */
   readonly statementsBefore: readonly string[];
-  readonly copyStatement: string;
+  readonly copyStatements: Readonly<Record<CopyForm, string>>;
+  readonly nullMarker: string;
   readonly guarantee: 'exactly-once' | 'at-least-once';
   /** Whether a trigger may keep rows out, so that fewer rows than parsed are no fault. */
   readonly rowsMayBeSuppressed: boolean;
@@ -76,7 +79,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
   return {
     target,
     columns: mapping.columns,
-    lane: { name: 'byte', reason: 'the file is in the form that COPY reads' },
+    lane: planLane(spec, facts, mapping.columns),
     scanner: {
       dialect,
       fieldCount: mapping.columns.length,
@@ -92,9 +95,8 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
       ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
       ...createStatements(target, mapping.columns, facts),
     ],
-    copyStatement: `COPY ${quoteTable(target)} (${mapping.columns
-      .map(quoteIdentifier)
-      .join(', ')}) FROM STDIN ${copyOptions(spec.dialect)}`,
+    copyStatements: copyStatements(spec, target, mapping.columns),
+    nullMarker: spec.dialect.null,
     guarantee: guaranteeOf(ledger, facts.table),
     rowsMayBeSuppressed: facts.table?.hasRowTrigger ?? false,
     ledger,
@@ -198,6 +200,18 @@ function createStatements(
     ...(facts.schemaExists ? [] : [`CREATE SCHEMA ${quoteIdentifier(target.schema)}`]),
     `CREATE TABLE ${quoteTable(target)} (${definitions.join(', ')})`,
   ];
+}
+
+function copyStatements(
+  spec: LoadSpec,
+  target: LoadPlan['target'],
+  columns: readonly string[],
+): LoadPlan['copyStatements'] {
+  const copy = `COPY ${quoteTable(target)} (${columns.map(quoteIdentifier).join(', ')}) FROM STDIN`;
+  return {
+    binary: `${copy} (FORMAT binary, ENCODING 'UTF8')`,
+    csv: `${copy} ${copyOptions(spec.dialect)}`,
+  };
 }
 
 function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): LedgerPlan | undefined {

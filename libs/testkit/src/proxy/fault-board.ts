@@ -25,6 +25,10 @@ export class FaultBoard {
   readonly latencyMs: Record<Direction, number> = { toServer: 0, toClient: 0 };
   /** The most bytes that travel in one write; 0 is no limit. */
   sliceBytes = 0;
+  /** How much passes in a second, each way; 0 is no limit. */
+  bytesPerSecond = 0;
+  /** Of so many packets one is lost; 0 is none. */
+  lossOneIn = 0;
   #blackHole: Signal | undefined;
 
   /** Undefined while bytes may pass, else the promise that they may again. */

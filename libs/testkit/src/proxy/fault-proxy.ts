@@ -122,6 +122,19 @@ export class FaultProxy implements AsyncDisposable {
     this.#board.sliceBytes = bytes;
   }
 
+  /** A narrow line: so many bytes in a second, each way, from now on. 0 ends it. */
+  throttle(bytesPerSecond: number): void {
+    this.#board.bytesPerSecond = bytesPerSecond;
+  }
+
+  /**
+   * A bad line: of so many packets one is lost, from now on. It comes again after the time that TCP
+   * waits, and what follows it waits with it, as TCP keeps the order. 0 ends it.
+   */
+  lose(oneIn: number): void {
+    this.#board.lossOneIn = oneIn;
+  }
+
   /** New connections go to another server: a fail-over. */
   repoint(target: { readonly host: string; readonly port: number }): void {
     this.#target = target;

@@ -1,7 +1,15 @@
 import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { FaultBoard } from './fault-board.ts';
 import type { ByteRule } from './fault-rules.ts';
 import type { Direction } from './wire-frames.ts';
+
+/** What an Ethernet carries at once. */
+const PACKET_BYTES = 1460;
+/** The least that Linux waits for an acknowledgement before it sends again. */
+const RETRANSMISSION_MS = 200;
+/** The most that a narrow line makes up for. */
+const LATE_MS = 20;
 
 /** The writing end of one direction: batches messages, counts bytes, cuts where a rule says so. */
 export class Outlet {
@@ -14,6 +22,9 @@ export class Outlet {
   readonly #counts = new Map<ByteRule, number>();
   #batch: Buffer[] = [];
   #closed = false;
+  #packets = 0;
+  /** When a narrow line has carried what was given to it. */
+  #freeAt = 0;
 
   constructor(
     direction: Direction,
@@ -87,10 +98,27 @@ export class Outlet {
   }
 
   async #write(bytes: Buffer): Promise<void> {
-    const size = this.#board.sliceBytes || bytes.length;
-    for (let at = 0; at < bytes.length; at += size) {
-      await this.#writeOnce(bytes.subarray(at, at + size));
+    for (let at = 0; at < bytes.length;) {
+      const { sliceBytes, bytesPerSecond, lossOneIn } = this.#board;
+      const isBad = bytesPerSecond > 0 || lossOneIn > 0;
+      const size = sliceBytes || (isBad ? PACKET_BYTES : bytes.length);
+      const packet = bytes.subarray(at, at + size);
+      at += packet.length;
+      if (isBad) await this.#travel(packet.length);
+      await this.#writeOnce(packet);
     }
+  }
+
+  /** The time that a packet takes over a narrow or bad line. */
+  async #travel(bytes: number): Promise<void> {
+    const { bytesPerSecond, lossOneIn } = this.#board;
+    this.#packets += 1;
+    if (lossOneIn > 0 && this.#packets % lossOneIn === 0) await pause(RETRANSMISSION_MS);
+    if (bytesPerSecond === 0) return;
+    // Timers come late: what one has overslept the next packets have less to wait.
+    const now = performance.now();
+    this.#freeAt = Math.max(this.#freeAt, now - LATE_MS) + (bytes / bytesPerSecond) * 1000;
+    if (this.#freeAt > now) await pause(this.#freeAt - now);
   }
 
   #writeOnce(bytes: Buffer): Promise<void> {

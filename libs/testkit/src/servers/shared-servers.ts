@@ -15,6 +15,11 @@ const SETTINGS = {
   max_wal_size: '4GB',
 };
 
+/** Where the programs of a version are, as `startTemporary` wants to be told. */
+export function binDirectoryOf(major: 15 | 18): { readonly binDirectory?: string } {
+  return major === 15 ? { binDirectory: POSTGRES_15 } : {};
+}
+
 type Running = Pick<EmbeddedDatabase, 'close'>;
 
 /**
@@ -55,7 +60,7 @@ async function start15(running: Running[]): Promise<TestServerFacts | undefined>
     );
     return undefined;
   }
-  const server = await startTemporary({ binDirectory: POSTGRES_15, settings: SETTINGS });
+  const server = await startTemporary({ ...binDirectoryOf(15), settings: SETTINGS });
   running.push(server);
   return factsOf(server, 15);
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 
-import { addCheckpoint, type Checkpoint } from './byte-lane.ts';
+import { CopyTrail, type Checkpoint } from './checkpoints.ts';
 
 const at = (byteOffset: number): Checkpoint => ({
   position: { byteOffset, records: 0, lines: 0, lineEnd: 'lf' },
@@ -8,10 +8,10 @@ const at = (byteOffset: number): Checkpoint => ({
 });
 
 it('keeps few checkpoints of any file: the first, the latest ones, older ones further apart', () => {
-  const checkpoints: Checkpoint[] = [];
+  const trail = new CopyTrail();
   const windows = 100_000;
-  for (let i = 0; i < windows; i += 1) addCheckpoint(checkpoints, at(i));
-  const offsets = checkpoints.map(({ position }) => position.byteOffset);
+  for (let i = 0; i < windows; i += 1) trail.add(at(i));
+  const offsets = trail.checkpoints.map(({ position }) => position.byteOffset);
   expect(offsets.length).toBeLessThanOrEqual(1024);
   expect(offsets[0]).toBe(0);
   expect(offsets.at(-1)).toBe(windows - 1);

@@ -1,0 +1,3 @@
+export { encoderFor } from './encoder-for.ts';
+export { ASK, REFUSE, encodedRoom } from './field-encoder.ts';
+export type { EncoderSession, FieldEncoder, Refusal, ValueType } from './field-encoder.ts';

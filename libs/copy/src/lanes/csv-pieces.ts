@@ -1,0 +1,121 @@
+import { CopylineError } from '@copyline/contracts';
+
+import { excerptOf } from '../csv/excerpt.ts';
+import { CsvScanner, type ScannerOptions, type ScanPosition } from '../csv/scanner.ts';
+import { ServerLines, type ServerLinesState } from '../csv/server-lines.ts';
+import { REFUSE, type FieldEncoder } from '../encode/index.ts';
+import type { ContentDigest } from '../source/content-digest.ts';
+import type { LocalFile } from '../source/local-file.ts';
+import { WindowReader } from '../source/window-reader.ts';
+import { BinaryRows } from './binary-rows.ts';
+import type { CopyForm } from './checkpoints.ts';
+import { CsvBytes } from './csv-bytes.ts';
+
+/** The records of one window, as they are copied. */
+export interface Piece {
+  readonly form: CopyForm;
+  /** Untouched until the piece after the next is asked for. May be empty. */
+  readonly bytes: Buffer;
+  readonly rows: number;
+  /** Where the piece begins. */
+  readonly position: ScanPosition;
+  /** Of a piece of CSV: lines before it that the server has counted in the same COPY. */
+  readonly serverLines: ServerLinesState;
+  /** Bytes of the source read so far, records found so far. */
+  readonly bytesRead: number;
+  readonly rowsParsed: number;
+}
+
+export interface CsvPiecesInput {
+  readonly file: LocalFile;
+  readonly scanner: ScannerOptions;
+  readonly nullMarker: string;
+  readonly dataStart: ScanPosition;
+  readonly digest: ContentDigest | undefined;
+  /** One for each field; without them all pieces are CSV. */
+  readonly encoders: readonly FieldEncoder[] | undefined;
+}
+
+/**
+ * The records of a CSV file, window by window, checked. A window all of whose values an encoder
+ * vouches for is in the binary form. One with a value that the server shall judge stays CSV: to the
+ * server both are the same rows, and CSV is what it can judge.
+ *
+ * @throws CopylineError with the place of the first fault of the file's form, or of the first value
+ *   that is refused
+ */
+export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, void, undefined> {
+  const { file, dataStart, digest, encoders } = input;
+  const { dialect } = input.scanner;
+  const csv = new CsvBytes(dialect.quote);
+  const binary = encoders && new BinaryRows(encoders, dialect, input.nullMarker);
+  let isEncoding = false;
+  let buffer: Buffer = Buffer.alloc(0);
+  const scanner = new CsvScanner(
+    input.scanner,
+    {
+      onRecord: (record) => {
+        csv.onRecord(record);
+        if (!isEncoding || binary === undefined) return;
+        const answer = binary.add(record, buffer);
+        if (answer >= 0) return;
+        if (answer === REFUSE) throw refusedValue(binary, record, buffer, input.scanner.columns);
+        isEncoding = false;
+      },
+      onBlankLine: (blank) => {
+        csv.drop(blank);
+      },
+    },
+    dataStart,
+  );
+  csv.begin(new ServerLines(scanner));
+
+  // The digest covers the whole file, the scan begins behind the header.
+  const reader = new WindowReader(file);
+  let skip = dataStart.byteOffset;
+  let consumed = 0;
+  let form: CopyForm = encoders === undefined ? 'csv' : 'binary';
+  for (;;) {
+    const window = await reader.next(consumed);
+    if (window === undefined) return;
+    digest?.update(window.fresh);
+    buffer = window.buffer;
+    const { to, final } = window;
+    const from = Math.min(window.from + skip, to);
+    skip -= from - window.from;
+    const { position } = scanner;
+    const serverLines = csv.serverLines.state;
+    csv.window(buffer, from);
+    isEncoding = binary !== undefined;
+    const scanned = skip > 0 ? 0 : scanner.scan(buffer, from, to, final);
+    consumed = from - window.from + scanned;
+    const rows = scanner.record - position.records;
+    // Without a row there is nothing to change the form for.
+    if (rows > 0) form = isEncoding ? 'binary' : 'csv';
+    const bytes =
+      binary !== undefined && form === 'binary' ? binary.take() : csv.result(from + scanned);
+    if (form === 'binary') csv.begin(new ServerLines(scanner));
+    else binary?.discard();
+    const [bytesRead, rowsParsed] = [reader.position, scanner.record];
+    yield { form, bytes, rows, position, serverLines, bytesRead, rowsParsed };
+  }
+}
+
+/** The error for the value that an encoder has refused, as the server would have raised it. */
+function refusedValue(
+  binary: BinaryRows,
+  record: CsvScanner,
+  window: Buffer,
+  columns: readonly string[] | undefined,
+): CopylineError {
+  const { field, sqlstate, reason } = binary.refusal(record, window);
+  const start = record.fieldStart(field);
+  return new CopylineError('VALUE_REFUSED', reason, {
+    sqlstate,
+    record: record.record,
+    line: record.line,
+    column: columns?.[field] ?? String(field + 1),
+    byteOffset: record.position.byteOffset + (start - record.start),
+    excerpt: excerptOf(window.subarray(start, record.fieldEnd(field))),
+  });
+}

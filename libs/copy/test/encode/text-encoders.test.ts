@@ -1,0 +1,4 @@
+import { TEXT_CASES } from './text-cases.ts';
+import { describeEncoders } from './encoders.ts';
+
+describeEncoders('texts', TEXT_CASES);
