@@ -34,8 +34,8 @@ export function errorText(error: ReportError, extract?: ExtractReport): string {
 }
 
 function reachedText({ to, rowsRead, bytesRead }: ExtractReport): string {
+  if (bytesRead === 0) return 'nothing is written';
   const outcome = to === 'stdout' ? 'the output is not whole' : 'nothing is written';
-  if (bytesRead === 0) return outcome;
   return `${outcome}; ${plural(rowsRead, 'row')}, ${bytesText(bytesRead)} had come`;
 }
 
