@@ -1,8 +1,15 @@
 import { endianness } from 'node:os';
 
-import { DOT, isWord, MINUS, PLUS, SLOW_BYTES, ZERO } from './ascii.ts';
+import { DOT, isWord, MINUS, PLUS, ZERO } from './ascii.ts';
 import { writeInt32, writeShortLength } from './big-endian.ts';
-import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import {
+  ASK,
+  invalidSyntax,
+  REFUSE,
+  SLOW_BYTES,
+  type FieldEncoder,
+  type Refusal,
+} from './field-encoder.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;

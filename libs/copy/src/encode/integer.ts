@@ -1,4 +1,4 @@
-import { MINUS, SLOW_BYTES, ZERO } from './ascii.ts';
+import { MINUS, ZERO } from './ascii.ts';
 import {
   writeInt16,
   writeInt32,
@@ -6,7 +6,14 @@ import {
   writeInt64ProductField,
   writeShortLength,
 } from './big-endian.ts';
-import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import {
+  ASK,
+  invalidSyntax,
+  REFUSE,
+  SLOW_BYTES,
+  type FieldEncoder,
+  type Refusal,
+} from './field-encoder.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;

@@ -1,6 +1,13 @@
-import { DOT, isWord, MINUS, SLOW_BYTES, ZERO } from './ascii.ts';
+import { DOT, isWord, MINUS, ZERO } from './ascii.ts';
 import { writeInt16, writeInt32 } from './big-endian.ts';
-import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import {
+  ASK,
+  invalidSyntax,
+  REFUSE,
+  SLOW_BYTES,
+  type FieldEncoder,
+  type Refusal,
+} from './field-encoder.ts';
 
 const NEGATIVE = 0x4000;
 const NAN = 0xc000;
@@ -33,9 +40,10 @@ export class NumericEncoder implements FieldEncoder {
     const bits = typmod - VARHDRSZ;
     this.#scale = typmod < VARHDRSZ ? Infinity : ((bits & SCALE_BITS) ^ SCALE_SIGN) - SCALE_SIGN;
     this.#integerDigits = typmod < VARHDRSZ ? Infinity : (bits >>> 16) - this.#scale;
-    this.#safeInteger = 10 ** (this.#integerDigits - 1);
+    // Where none may stand before the point, those behind it decide.
+    this.#safeInteger = this.#integerDigits < 1 ? 0 : 10 ** (this.#integerDigits - 1);
     this.#otherNotation = serverVersion >= 160_000 ? MODERN_NOTATION : EXPONENT;
-    this.#hasInfinity = typmod < VARHDRSZ && serverVersion >= 140_000;
+    this.#hasInfinity = typmod < VARHDRSZ;
   }
 
   encode(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {

@@ -242,6 +242,7 @@ export const NUMBER_CASES: readonly TypeCase[] = [
   numericCase('numeric(10,2)', 9, 4),
   numericCase('numeric(5,2)', 4, 5),
   numericCase('numeric(4)', 5, 2),
+  numericCase('numeric(5,5)', 1, 9),
   numericCase('numeric(3,5)', 1, 9),
   numericCase('numeric(3,-2)', 6, 2),
   numericCase('numeric(40,20)', 21, 25),
