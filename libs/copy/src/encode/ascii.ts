@@ -6,9 +6,6 @@ export const ZERO = 0x30;
 export const COLON = 0x3a;
 export const BACKSLASH = 0x5c;
 
-/** Longest value that the slow paths look at as text; any longer one is asked. */
-export const SLOW_BYTES = 1000;
-
 /** Whether bytes are exactly an ASCII word. */
 export function isWord(bytes: Buffer, start: number, end: number, word: string): boolean {
   if (end - start !== word.length) return false;

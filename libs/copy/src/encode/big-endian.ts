@@ -1,6 +1,6 @@
 /**
- * Integers in network order, byte by byte: half the time of `writeInt32BE`, which checks its
- * arguments, and of a DataView (`node bench/encode.mjs`).
+ * Integers in network order, byte by byte: as fast as a DataView, which each buffer would need one of,
+ * and without the checks of `writeInt32BE`.
  */
 export function writeInt32(out: Buffer, at: number, value: number): number {
   out[at] = value >>> 24;

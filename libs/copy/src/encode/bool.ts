@@ -1,4 +1,4 @@
-import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import { ASK, invalidSyntax, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
 import { writeShortLength } from './big-endian.ts';
 
 const ONE = 0x31;

@@ -15,6 +15,9 @@ const HEADER_BYTES = 4;
 
 type Maker = (type: ValueType, session: EncoderSession) => FieldEncoder;
 
+/** Nothing is proven of older servers. What a newer one reads otherwise, its tests will tell. */
+const OLDEST_VERSION = 150_000;
+
 /** The types of pg_catalog that have a proven encoder. */
 const ENCODERS: Readonly<Record<string, Maker>> = {
   bool: () => new BoolEncoder(),
@@ -40,6 +43,8 @@ const ENCODERS: Readonly<Record<string, Maker>> = {
 
 /** @returns undefined when there is no proven encoder for the type: the plan takes another lane */
 export function encoderFor(type: ValueType, session: EncoderSession): FieldEncoder | undefined {
+  if (session.serverVersion < OLDEST_VERSION || session.integerDatetimes === false)
+    return undefined;
   if (type.kind === 'enum') {
     return type.enumLabels === undefined ? undefined : new EnumEncoder(type.name, type.enumLabels);
   }

@@ -54,6 +54,9 @@ export interface EncoderSession {
   readonly integerDatetimes?: boolean;
 }
 
+/** Longest field that is looked at as text, by a pattern; any longer one is asked. */
+export const SLOW_BYTES = 1000;
+
 /** The refusal of a spelling that a type does not have. */
 export function invalidSyntax(type: string, field: string): Refusal {
   return { sqlstate: '22P02', reason: `invalid input syntax for type ${type}: "${field}"` };

@@ -1,4 +1,4 @@
-import { MINUS, SLOW_BYTES, ZERO } from './ascii.ts';
+import { MINUS, ZERO } from './ascii.ts';
 import {
   writeInt16,
   writeInt32,
@@ -6,7 +6,14 @@ import {
   writeInt64ProductField,
   writeShortLength,
 } from './big-endian.ts';
-import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import {
+  ASK,
+  invalidSyntax,
+  REFUSE,
+  SLOW_BYTES,
+  type FieldEncoder,
+  type Refusal,
+} from './field-encoder.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;
@@ -34,14 +41,15 @@ const INT8: IntegerType = { name: 'bigint', limit: 2n ** 63n };
 abstract class IntegerEncoder implements FieldEncoder {
   readonly #type: IntegerType;
   readonly #grammar: RegExp;
+  readonly #isModern: boolean;
   /** So far the digits before a fault are read: a larger number is out of range, fault or not. */
   readonly #readLimit: bigint;
 
   constructor(type: IntegerType, serverVersion: number) {
     this.#type = type;
-    const modern = serverVersion >= 160_000;
-    this.#grammar = modern ? MODERN_GRAMMAR : GRAMMAR;
-    this.#readLimit = modern ? type.limit + 1n : type.limit;
+    this.#isModern = serverVersion >= 160_000;
+    this.#grammar = this.#isModern ? MODERN_GRAMMAR : GRAMMAR;
+    this.#readLimit = this.#isModern ? type.limit + 1n : type.limit;
   }
 
   abstract encode(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number;
@@ -50,7 +58,9 @@ abstract class IntegerEncoder implements FieldEncoder {
   protected judge(bytes: Buffer, start: number, end: number): number {
     if (end - start > SLOW_BYTES) return ASK;
     const text = bytes.toString('latin1', start, end);
-    if (!this.#grammar.test(text)) return MAYBE_MODERN.test(text) ? ASK : REFUSE;
+    if (!this.#grammar.test(text)) {
+      return this.#isModern && MAYBE_MODERN.test(text) ? ASK : REFUSE;
+    }
     if (!PLAIN.test(text)) return ASK;
     const value = BigInt(text);
     const { limit } = this.#type;

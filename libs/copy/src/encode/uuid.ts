@@ -1,6 +1,13 @@
-import { MINUS, SLOW_BYTES } from './ascii.ts';
+import { MINUS } from './ascii.ts';
 import { writeShortLength } from './big-endian.ts';
-import { invalidSyntax, ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import {
+  ASK,
+  invalidSyntax,
+  REFUSE,
+  SLOW_BYTES,
+  type FieldEncoder,
+  type Refusal,
+} from './field-encoder.ts';
 import { HEX_VALUE } from './hex.ts';
 
 const TEXT_BYTES = 36;

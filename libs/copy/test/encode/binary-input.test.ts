@@ -85,6 +85,11 @@ describe('encoderFor', () => {
     expect(encoderFor({ name: 'int4', kind: 'other', typmod: -1 }, session)).toBeUndefined();
   });
 
+  it('has none for a server that nothing is proven of', () => {
+    const older = { ...session, serverVersion: 140_000 };
+    expect(encoderFor({ name: 'int4', kind: 'base', typmod: -1 }, older)).toBeUndefined();
+  });
+
   it('has none for an enum whose labels it does not know', () => {
     expect(encoderFor({ name: 'mood', kind: 'enum', typmod: -1 }, session)).toBeUndefined();
   });

@@ -45,6 +45,9 @@ function decimal(c: Choices, integerDigits: number, fractionDigits: number): str
     ? c.digits(integerDigits)
     : String(Number(c.digits(Math.min(integerDigits, 15))));
   const fraction = c.digits(c.integer(1, fractionDigits));
+  if (integerDigits === 0) {
+    return `${c.sign()}${c.pick(['0', ''])}.${'0'.repeat(c.integer(0, 4))}${fraction}`;
+  }
   return c.either(
     () => `${c.sign()}${integer}`,
     () => `${c.sign()}${integer}.${fraction}`,
@@ -242,7 +245,8 @@ export const NUMBER_CASES: readonly TypeCase[] = [
   numericCase('numeric(10,2)', 9, 4),
   numericCase('numeric(5,2)', 4, 5),
   numericCase('numeric(4)', 5, 2),
-  numericCase('numeric(3,5)', 1, 9),
+  numericCase('numeric(5,5)', 0, 9),
+  numericCase('numeric(3,5)', 0, 5),
   numericCase('numeric(3,-2)', 6, 2),
   numericCase('numeric(40,20)', 21, 25),
 ];
