@@ -7,6 +7,7 @@ import { addInitCommand } from './commands/init.ts';
 import { addJobsCommands } from './commands/jobs.ts';
 import { addLoadCommand } from './commands/load.ts';
 import { addQueryCommand } from './commands/query.ts';
+import { addSchemaCommand } from './commands/schema.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addUpCommand } from './commands/up.ts';
 import { addVerifyCommand } from './commands/verify.ts';
@@ -15,6 +16,7 @@ const EXAMPLES = `
 Examples:
   copyline load orders.csv --into sales.orders --create
   copyline load orders.csv --into sales.orders --target postgresql://etl@db/warehouse
+  copyline schema orders.csv
   copyline extract --table sales.orders --to orders.csv
   copyline query 'select count(*) from sales.orders'
   copyline history
@@ -35,6 +37,7 @@ export function buildProgram(version: string): Command {
   addLoadCommand(program);
   addExtractCommand(program);
   addVerifyCommand(program);
+  addSchemaCommand(program);
   addQueryCommand(program);
   addHistoryCommands(program);
   addInitCommand(program);

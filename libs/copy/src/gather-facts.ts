@@ -1,8 +1,7 @@
 import type { LoadSpec } from '@copyline/contracts';
 import type { Connection } from '@copyline/dws-client';
 
-import { dialectBytes } from './csv/dialect.ts';
-import { inferTypes } from './csv/infer-types.ts';
+import { inferColumns } from './infer-columns.ts';
 import { Ledger } from './ledger/ledger.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { LoadRecorder } from './load-progress.ts';
@@ -11,7 +10,6 @@ import {
   readSessionFacts,
   readTableFacts,
   type LoadFacts,
-  type SourceFacts,
 } from './plan/facts.ts';
 import type { TableName } from './plan/table-name.ts';
 import type { LocalFile } from './source/local-file.ts';
@@ -51,34 +49,11 @@ export async function gatherFacts(
     );
   }
   const isNew = table === undefined && spec.create;
-  const inferred = isNew ? await readTypes(spec, source, file, recorder, signal) : undefined;
+  if (isNew) recorder.enter('infer types', file.version.bytes);
+  const onProgress = (bytesRead: number): void => {
+    recorder.progress(bytesRead, 0);
+  };
+  const columns = isNew ? await inferColumns(spec, head, file, onProgress, signal) : undefined;
+  const inferred = columns?.map(({ type }) => type);
   return { session, table, schemaExists, source, ledger, inferred };
-}
-
-async function readTypes(
-  spec: LoadSpec,
-  source: SourceFacts,
-  file: LocalFile,
-  recorder: LoadRecorder,
-  signal: AbortSignal | undefined,
-): ReturnType<typeof inferTypes> {
-  recorder.enter('infer types', file.version.bytes);
-  const columns = spec.columns ?? source.head.header;
-  const fieldCount = columns?.length ?? source.head.firstRecordFields;
-  return inferTypes({
-    file,
-    scanner: {
-      dialect: dialectBytes(spec.dialect),
-      fieldCount,
-      columns,
-      maxRecordBytes: spec.maxRecordBytes,
-      blankLines: spec.dialect.skipBlankLines ? 'skip' : fieldCount === 1 ? 'record' : 'trailing',
-    },
-    dialect: spec.dialect,
-    dataStart: source.head.dataStart,
-    signal,
-    onProgress: (bytesRead) => {
-      recorder.progress(bytesRead, 0);
-    },
-  });
 }

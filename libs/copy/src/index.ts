@@ -7,6 +7,12 @@ export type { LoadFacts } from './plan/facts.ts';
 export type { LoadPhase, LoadProgress } from './load-progress.ts';
 export type { BusyPolicy } from './wait-for-claim.ts';
 
+// Describing
+export { describeTable } from './describe-table.ts';
+export type { TableDescription } from './describe-table.ts';
+export type { Evidence } from './csv/infer-types.ts';
+export type { ColumnType } from './csv/column-types.ts';
+
 // Extracting
 export { parseExtractSpec, runExtract } from './extract/run-extract.ts';
 export type { ExtractDeps, ExtractOutcome } from './extract/run-extract.ts';

@@ -3,8 +3,24 @@ import type { CsvDialect } from '@copyline/contracts';
 import type { LocalFile } from '../source/local-file.ts';
 import { WindowReader, type Window } from '../source/window-reader.ts';
 import { typeOf, widen, type ColumnType } from './column-types.ts';
+import { excerptOf } from './excerpt.ts';
 import { CsvScanner, type ScannerOptions, type ScanPosition } from './scanner.ts';
 import { surelyIs } from './sure-types.ts';
+
+/** The type of a column, and the value that has decided it. */
+export interface InferredColumn {
+  readonly type: ColumnType;
+  /** `undefined` for a column without a single value. */
+  readonly because: Evidence | undefined;
+}
+
+/** The first value of a column, or the one that its type so far could not hold. */
+export interface Evidence {
+  readonly record: number;
+  readonly line: number;
+  readonly excerpt: string;
+  readonly insteadOf: ColumnType | undefined;
+}
 
 /**
  * Reads a whole file for the types of its columns. NULL fields decide nothing; a column without a
@@ -19,9 +35,9 @@ export async function inferTypes(input: {
   readonly dataStart: ScanPosition;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number) => void;
-}): Promise<ColumnType[]> {
+}): Promise<InferredColumn[]> {
   const { file, dataStart, dialect } = input;
-  const types: (ColumnType | undefined)[] = [];
+  const found: (InferredColumn | undefined)[] = [];
   let window: Window | undefined;
   const scanner = new CsvScanner(
     input.scanner,
@@ -29,7 +45,14 @@ export async function inferTypes(input: {
       onRecord: (record) => {
         if (window === undefined) return;
         for (let i = 0; i < record.fieldCount; i += 1) {
-          types[i] = typeWithField(types[i], record, window.buffer, i, dialect.null);
+          const insteadOf = found[i]?.type;
+          const type = typeWithField(insteadOf, record, window.buffer, i, dialect.null);
+          if (type === undefined || type === insteadOf) continue;
+          const excerpt = excerptOf(
+            window.buffer.subarray(record.fieldStart(i), record.fieldEnd(i)),
+          );
+          const { record: number, line } = record;
+          found[i] = { type, because: { record: number, line, excerpt, insteadOf } };
         }
       },
     },
@@ -43,8 +66,8 @@ export async function inferTypes(input: {
     consumed = scanner.scan(window.buffer, window.from, window.to, window.final);
     input.onProgress(reader.position);
   }
-  const fields = input.scanner.fieldCount ?? types.length;
-  return Array.from({ length: fields }, (_, i) => types[i] ?? 'text');
+  const fields = input.scanner.fieldCount ?? found.length;
+  return Array.from({ length: fields }, (_, i) => found[i] ?? { type: 'text', because: undefined });
 }
 
 /** The type of a column that has had `type` so far, after one more field. */

@@ -2,20 +2,17 @@ import { CopylineError, type LoadSpec, type Warning } from '@copyline/contracts'
 import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
-import { delimiterAdvice, likelyDelimiter } from '../csv/delimiter-advice.ts';
-import { copyOptions, dialectBytes, escapeOf } from '../csv/dialect.ts';
+import { likelyDelimiter } from '../csv/delimiter-advice.ts';
+import { copyOptions, escapeOf } from '../csv/dialect.ts';
 import type { ScannerOptions } from '../csv/scanner.ts';
 import type { CopyForm } from '../lanes/checkpoints.ts';
 import type { DoneLoad } from '../ledger/ledger.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
-import {
-  assertNames,
-  mapAllColumns,
-  mapByHeader,
-  mapByPosition,
-  type ColumnMapping,
-} from './map-columns.ts';
+import { createTable } from './create-table.ts';
+import { mapFields } from './map-fields.ts';
+import type { ColumnMapping } from './map-columns.ts';
+import { scannerOptions } from './scanner-options.ts';
 import { planLane, type LanePlan } from './plan-lane.ts';
 import type { TableName } from './table-name.ts';
 
@@ -76,11 +73,10 @@ export interface LedgerPlan {
  */
 export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): LoadPlan {
   const { source } = facts;
-  const dialect = dialectBytes(spec.dialect);
   if (!spec.allowEmpty) assertContent(spec, source);
   if (facts.table === undefined && !spec.create) throw tableNotFound(spec.into, facts.session);
 
-  const mapping = mapColumns(spec, facts);
+  const mapping = mapFields(spec, source, facts.table?.columns);
   const target = planTarget(table, facts);
   const fingerprint = fingerprintOf(spec, mapping.columns);
   const ledger = planLedger(spec, facts, fingerprint);
@@ -88,17 +84,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     target,
     columns: mapping.columns,
     lane: planLane(spec, facts, mapping.columns),
-    scanner: {
-      dialect,
-      fieldCount: mapping.columns.length,
-      columns: mapping.columns,
-      maxRecordBytes: spec.maxRecordBytes,
-      blankLines: spec.dialect.skipBlankLines
-        ? 'skip'
-        : mapping.columns.length === 1
-          ? 'record'
-          : 'trailing',
-    },
+    scanner: scannerOptions(spec, mapping.columns.length, mapping.columns),
     statementsBefore: [
       NOTICE_LOST_CLIENT,
       ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
@@ -144,48 +130,6 @@ function assertContent(spec: LoadSpec, { head, name, version }: LoadFacts['sourc
   );
 }
 
-function mapColumns(spec: LoadSpec, facts: LoadFacts): ColumnMapping {
-  const { head, name } = facts.source;
-  const table = facts.table?.columns;
-  try {
-    if (spec.columns !== undefined) {
-      const mapping = mapByPosition(spec.columns, table);
-      assertFieldCount(head.header, spec.columns.length);
-      return mapping;
-    }
-    if (spec.dialect.header) {
-      if (head.header === undefined)
-        return table === undefined ? noColumns() : mapAllColumns(table);
-      if (table !== undefined) return mapByHeader(head.header, table);
-      assertNames(head.header, 'The header');
-      return { columns: head.header, notes: [] };
-    }
-    if (table !== undefined) return mapAllColumns(table);
-    if (head.firstRecordFields === undefined) return noColumns();
-    const columns = Array.from({ length: head.firstRecordFields }, (_, i) => `c${String(i + 1)}`);
-    return { columns, notes: [] };
-  } catch (error) {
-    throw error instanceof CopylineError ? error.with({ source: name }) : error;
-  }
-}
-
-/** With `--columns` the header's names do not matter, but it must be a record of the same width. */
-function assertFieldCount(header: readonly string[] | undefined, columns: number): void {
-  if (header === undefined || header.length === columns) return;
-  const advice = header.length === 1 ? delimiterAdvice(header[0] ?? '', columns) : undefined;
-  throw new CopylineError(
-    'HEADER_MISMATCH',
-    `The header has ${String(header.length)} fields, --columns names ${String(columns)}`,
-    advice === undefined ? {} : { advice },
-  );
-}
-
-function noColumns(): never {
-  throw new CopylineError('EMPTY_SOURCE', 'The source has no record to make columns from', {
-    advice: 'Name the columns with --columns, or create the table first.',
-  });
-}
-
 function planTarget(table: TableName, facts: LoadFacts): LoadPlan['target'] {
   if (facts.table !== undefined) {
     const { schema, name, oid } = facts.table;
@@ -201,13 +145,11 @@ function createStatements(
   facts: LoadFacts,
 ): string[] {
   if (!target.created) return [];
-  const definitions = columns.map(
-    (name, i) => `${quoteIdentifier(name)} ${facts.inferred?.[i] ?? 'text'}`,
-  );
+  const types = columns.map((_, i) => facts.inferred?.[i] ?? 'text');
   return [
     // Even IF NOT EXISTS asks for the privilege to create schemas: only where there is none.
     ...(facts.schemaExists ? [] : [`CREATE SCHEMA ${quoteIdentifier(target.schema)}`]),
-    `CREATE TABLE ${quoteTable(target)} (${definitions.join(', ')})`,
+    createTable(target, columns, types),
   ];
 }
 

@@ -1,0 +1,64 @@
+import { CopylineError, type LoadSpecInput } from '@copyline/contracts';
+
+import type { Evidence } from './csv/infer-types.ts';
+import { inferColumns } from './infer-columns.ts';
+import type { LoadProgress } from './load-progress.ts';
+import { columnDefinition, createTable } from './plan/create-table.ts';
+import { mapFields } from './plan/map-fields.ts';
+import { parseTableName } from './plan/table-name.ts';
+import { parseSpec } from './run-load.ts';
+import { LocalFile } from './source/local-file.ts';
+import { readSourceHead } from './source/source-head.ts';
+
+/** The table that a load with `create` would make. */
+export interface TableDescription {
+  readonly columns: readonly {
+    readonly name: string;
+    readonly type: string;
+    /** As it stands in `sql`: the quoted name and the type. */
+    readonly definition: string;
+    /** The value that has decided the type; `undefined` for a column without a single value. */
+    readonly because: Evidence | undefined;
+  }[];
+  /** The CREATE TABLE, on one line. */
+  readonly sql: string;
+}
+
+/**
+ * Reads a file, and nothing else, for the table that a load with `create` would make of it.
+ *
+ * @throws CopylineError `CONFIG_INVALID`, a fault of the source or of a record, with its place
+ */
+export async function describeTable(
+  input: LoadSpecInput,
+  onProgress: (progress: LoadProgress) => void,
+  signal?: AbortSignal,
+): Promise<TableDescription> {
+  const spec = parseSpec(input);
+  const table = parseTableName(spec.into);
+  await using file = await LocalFile.open(spec.source);
+  try {
+    const head = await readSourceHead(file, spec.dialect, spec.maxRecordBytes);
+    const source = { name: file.name, canonical: file.canonical, version: file.version, head };
+    const { columns: names } = mapFields(spec, source, undefined);
+    const bytesTotal = file.version.bytes;
+    const inferred = await inferColumns(
+      spec,
+      head,
+      file,
+      (bytesRead) => {
+        onProgress({ phase: 'infer types', bytesRead, bytesTotal, rowsParsed: 0 });
+      },
+      signal,
+    );
+    const columns = names.map((name, i) => {
+      const { type, because } = inferred[i] ?? { type: 'text' as const, because: undefined };
+      return { name, type, definition: columnDefinition(name, type), because };
+    });
+    const types = columns.map(({ type }) => type);
+    const target = { schema: table.schema ?? 'public', name: table.name };
+    return { columns, sql: createTable(target, names, types) };
+  } catch (error) {
+    throw error instanceof CopylineError ? error.with({ source: file.name }) : error;
+  }
+}

@@ -1,0 +1,24 @@
+import type { LoadSpec } from '@copyline/contracts';
+
+import { dialectBytes } from '../csv/dialect.ts';
+import type { ScannerOptions } from '../csv/scanner.ts';
+
+/**
+ * How the data records of a load are scanned.
+ *
+ * @param fieldCount fields of each record; `undefined` when the first one decides
+ */
+export function scannerOptions(
+  { dialect, maxRecordBytes }: LoadSpec,
+  fieldCount: number | undefined,
+  columns: readonly string[] | undefined,
+): ScannerOptions {
+  return {
+    dialect: dialectBytes(dialect),
+    fieldCount,
+    columns,
+    maxRecordBytes,
+    // In a file of one column a blank line is a NULL.
+    blankLines: dialect.skipBlankLines ? 'skip' : fieldCount === 1 ? 'record' : 'trailing',
+  };
+}
