@@ -52,7 +52,7 @@ function obstacleOf(
   encoding: readonly ValueType[],
   session: EncoderSession,
 ): string | undefined {
-  if (serverEncoding !== 'UTF8') return `the database's encoding is ${serverEncoding}`;
+  if (serverEncoding !== 'UTF8') return `the database’s encoding is ${serverEncoding}`;
   // A value that is left to the server ends one COPY and begins another.
   if (table?.hasStatementTrigger === true) return 'a trigger fires for each COPY';
   const without = encoding.findIndex((type) => encoderFor(type, session) === undefined);

@@ -104,17 +104,49 @@ describe('a plan', () => {
 
   it('creates the table in the same transaction, and its schema where there is none', () => {
     const missing = { table: undefined, inferred: ['bigint', 'text'] as const };
-    expect(plan({ create: true }, missing).statementsBefore).toEqual([
+    expect(plan({ create: true }, missing).statementsBefore.slice(1)).toEqual([
       'CREATE TABLE "public"."t" ("id" bigint, "name" text)',
     ]);
-    expect(
-      plan({ create: true, into: 'sales.t' }, { ...missing, schemaExists: false }).statementsBefore,
-    ).toEqual(['CREATE SCHEMA "sales"', 'CREATE TABLE "sales"."t" ("id" bigint, "name" text)']);
+    const elsewhere = plan({ create: true, into: 'sales.t' }, { ...missing, schemaExists: false });
+    expect(elsewhere.statementsBefore.slice(1)).toEqual([
+      'CREATE SCHEMA "sales"',
+      'CREATE TABLE "sales"."t" ("id" bigint, "name" text)',
+    ]);
   });
 
   it('makes the commit wait for the disk when the session would not', () => {
     const session = { ...FACTS.session, synchronousCommit: 'off' };
-    expect(plan({}, { session }).statementsBefore).toEqual(['SET LOCAL synchronous_commit = on']);
+    const last = plan({}, { session }).statementsBefore.at(-1);
+    expect(last).toBe('SET LOCAL synchronous_commit = on');
+  });
+
+  it('takes the binary lane where it can, and says why where it cannot', () => {
+    const point = column('at', {
+      type: 'point',
+      valueType: { name: 'point', kind: 'base', typmod: -1 },
+    });
+    const laneOf = (...args: Parameters<typeof plan>): [string, string] => {
+      const { name, reason } = plan(...args).lane;
+      return [name, reason];
+    };
+    const table = { ...TABLE, columns: [...TABLE.columns, point] };
+    const head = { ...FACTS.source.head, header: ['id', 'name', 'at'] };
+    const withPoint = { table, source: { ...FACTS.source, head } };
+    expect(laneOf()).toEqual(['binary', 'every column has an encoder']);
+    expect(laneOf({ lane: 'byte' })).toEqual(['byte', 'it was asked for']);
+    expect(laneOf({}, withPoint)).toEqual([
+      'byte',
+      'column at is of type point, which has no encoder',
+    ]);
+    expect(() => plan({ lane: 'binary' }, withPoint)).toThrow(/LANE_UNSUITABLE|no encoder/);
+    expect(laneOf({}, { table: { ...TABLE, hasStatementTrigger: true } })).toEqual([
+      'byte',
+      'a trigger fires for each COPY',
+    ]);
+    expect(laneOf({}, { session: { ...FACTS.session, serverEncoding: 'LATIN1' } })).toEqual([
+      'byte',
+      'the database’s encoding is LATIN1',
+    ]);
   });
 
   it.each([

@@ -19,6 +19,14 @@ import {
 import { planLane, type LanePlan } from './plan-lane.ts';
 import type { TableName } from './table-name.ts';
 
+/**
+ * A loader that is gone without a word, with its machine or its network, would keep its locks for as long
+ * as the server's system waits for it: two hours, as a rule. So the server asks after a minute of
+ * silence, and gives it up after another one. A Unix socket takes no notice.
+ */
+const NOTICE_LOST_CLIENT =
+  'SET LOCAL tcp_keepalives_idle = 60; SET LOCAL tcp_keepalives_interval = 10; SET LOCAL tcp_keepalives_count = 6';
+
 /** Version of what goes into a fingerprint; part of it, so that a new list never matches an old one. */
 const FINGERPRINT_VERSION = 1;
 
@@ -92,6 +100,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
           : 'trailing',
     },
     statementsBefore: [
+      NOTICE_LOST_CLIENT,
       ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
       ...createStatements(target, mapping.columns, facts),
     ],
