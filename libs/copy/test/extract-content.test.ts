@@ -1,4 +1,4 @@
-import { manifestSchema } from '@copyline/contracts';
+import { manifestSchema, type Manifest } from '@copyline/contracts';
 import { testServers } from '@copyline/testkit';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -113,6 +113,39 @@ describe.each(testServers())('an extract from $name', (server) => {
     const { rows } = await connection.query('show datestyle');
     expect(rows).toEqual([{ DateStyle: 'German, DMY' }]);
     await expectHealthy(connection);
+  });
+
+  it('in a transaction of the caller reads what that reads, and leaves it as it was', async () => {
+    await db.sql('create table t (id int)');
+    const connection = await extracting.open();
+    await connection.transaction(
+      async () => {
+        await connection.query(`set local datestyle = 'SQL, DMY'; insert into t values (1)`);
+        const { report } = await extract({ from: { table: 't' } }, { connection });
+        expect(report.rowsExtracted).toBe(1);
+        const { rows } = await connection.query(`select current_setting('DateStyle') as style,
+          current_setting('transaction_read_only') as read_only,
+          current_setting('transaction_isolation') as isolation`);
+        expect(rows).toEqual([
+          { style: 'SQL, DMY', read_only: 'off', isolation: 'read committed' },
+        ]);
+        await connection.query('insert into t values (2)');
+      },
+      { isolation: 'read committed' },
+    );
+    const { session } = JSON.parse(await text('out.csv.manifest.json')) as Manifest;
+    expect(session).toMatchObject({ transaction_isolation: 'read committed' });
+    expect(await db.sql('select id from t')).toHaveLength(2);
+    await expectHealthy(connection);
+  });
+
+  it('looks names up where it is told to', async () => {
+    await db.sql(`create table pg_namespace as select 'mine' as nspname`);
+    const query = `select nspname from pg_namespace where nspname in ('mine', 'pg_catalog')`;
+    await extract({ from: { query }, searchPath: [db.schema, 'pg_catalog'] });
+    expect(await text()).toBe('nspname\nmine\n');
+    await extract({ from: { query }, searchPath: ['pg_catalog'], overwrite: true });
+    expect(await text()).toBe('nspname\npg_catalog\n');
   });
 
   it('keeps NULL and the empty string apart, in every dialect', async () => {

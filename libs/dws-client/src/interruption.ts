@@ -22,6 +22,8 @@ export async function untilAborted(
     await promise;
     return;
   }
+  // Left behind, it may still fail; that is nobody's error any more.
+  promise.catch(() => undefined);
   throwIfAborted(signal);
   let onAbort = (): void => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {

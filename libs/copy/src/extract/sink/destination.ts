@@ -148,7 +148,7 @@ export class Destination implements AsyncDisposable {
       await this.#assertFree([finalName]);
       return await rename(path, target);
     }
-    await unlink(path);
+    await unlink(path).catch(() => undefined); // under its real name it is there
   }
 
   /** The manifest of the extract that is replaced: it must not speak of files that are not its own. */

@@ -30,8 +30,10 @@ export class StandardOutput implements ByteTarget {
       });
     });
     this.#letGo();
+    this.#stream.off('error', this.#onError);
   }
 
+  /** Its errors go on having a listener: a reader that leaves later is nobody's crash. */
   discard(): Promise<void> {
     this.#letGo();
     return Promise.resolve();
@@ -50,7 +52,6 @@ export class StandardOutput implements ByteTarget {
 
   #letGo(): void {
     this.#stream.off('close', this.#onClose).off('drain', this.#onDrain);
-    // Its errors go on having a listener: one that comes late is nobody's crash.
   }
 
   readonly #onDrain = (): void => {
