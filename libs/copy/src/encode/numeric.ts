@@ -129,8 +129,10 @@ const SHORT_SCALE = 8;
 const POWERS = Int32Array.from({ length: SHORT_DIGITS }, (_, i) => 10 ** i);
 
 /**
- * Writes a number of few digits by arithmetic with int32: as amounts and measurements are, and twice
- * as fast as the general way, group by group. @returns 0 for any other
+ * Writes a number of few digits by arithmetic with int32: as amounts and measurements are, and 1.4
+ * times as fast as the general way, group by group.
+ *
+ * @returns 0 for any other
  */
 function writeShort(
   bytes: Buffer,

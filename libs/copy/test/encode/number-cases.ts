@@ -241,6 +241,9 @@ export const NUMBER_CASES: readonly TypeCase[] = [
   integerCase('int8', 64),
   floatCase('float4', FLOAT4_VALUES, 38),
   floatCase('float8', FLOAT8_VALUES, 308),
+];
+
+export const NUMERIC_CASES: readonly TypeCase[] = [
   numericCase('numeric', 30, 30),
   numericCase('numeric(10,2)', 9, 4),
   numericCase('numeric(5,2)', 4, 5),
