@@ -56,8 +56,7 @@ export async function describeTable(
       return { name, type, definition: columnDefinition(name, type), because };
     });
     const types = columns.map(({ type }) => type);
-    const target = { schema: table.schema ?? 'public', name: table.name };
-    return { columns, sql: createTable(target, names, types) };
+    return { columns, sql: createTable(table, names, types) };
   } catch (error) {
     throw error instanceof CopylineError ? error.with({ source: file.name }) : error;
   }

@@ -43,7 +43,7 @@ describe.each(testServers())('a session on $name', (server) => {
       "insert into orders values (1), (2); select rid, 'x' as text from orders; ; update orders set rid = 0",
     );
     expect(results).toEqual([
-      { command: 'INSERT', rowCount: 2, rows: [], columns: [] },
+      { command: 'INSERT', rowCount: 2, rows: [], columns: [], columnTypes: [] },
       {
         command: 'SELECT',
         rowCount: 2,
@@ -52,8 +52,12 @@ describe.each(testServers())('a session on $name', (server) => {
           { rid: 2, text: 'x' },
         ],
         columns: ['rid', 'text'],
+        columnTypes: [
+          { oid: OID.int4, modifier: -1 },
+          { oid: OID.text, modifier: -1 },
+        ],
       },
-      { command: 'UPDATE', rowCount: 2, rows: [], columns: [] },
+      { command: 'UPDATE', rowCount: 2, rows: [], columns: [], columnTypes: [] },
     ]);
     const failing = connection.queryAll('insert into orders values (3); select 1 / 0');
     await expect(failing).rejects.toMatchObject({ sqlstate: '22012' });
