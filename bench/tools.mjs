@@ -32,12 +32,17 @@ export const TOOLS = [
   {
     name: 'copyline',
     command: (input) => copyline(input, []),
-    verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once'),
+    verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once', 'binary'),
+  },
+  {
+    name: 'copyline, byte lane',
+    command: (input) => copyline(input, ['--lane', 'byte']),
+    verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once', 'byte'),
   },
   {
     name: 'copyline, no ledger',
     command: (input) => copyline(input, ['--ledger', 'none']),
-    verify: (stdout, rows) => expectReport(stdout, rows, 'at-least-once'),
+    verify: (stdout, rows) => expectReport(stdout, rows, 'at-least-once', 'binary'),
   },
   {
     name: 'pg-copy-streams',
@@ -72,14 +77,19 @@ function client(script, { file, table, server }) {
   };
 }
 
-/** A load that was answered from the ledger would be the fastest of all. */
-function expectReport(stdout, rows, guarantee) {
+/**
+ * A load that was answered from the ledger would be the fastest of all; and of the lane that is
+ * measured every row must be.
+ */
+function expectReport(stdout, rows, guarantee, lane) {
   const report = JSON.parse(stdout);
+  const inLane = lane === 'binary' ? report.lane?.rowsBinary : report.lane?.rowsText;
   if (
     report.rowsLoaded !== rows ||
     report.deduplicated ||
     report.guarantee !== guarantee ||
-    report.lane?.name !== 'byte'
+    report.lane?.name !== lane ||
+    inLane !== rows
   ) {
     throw new Error(`Not the load that was meant to be measured: ${stdout}`);
   }
