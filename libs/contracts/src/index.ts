@@ -1,5 +1,5 @@
 // Errors
-export { ERRORS } from './errors.ts';
+export { ERROR_GROUPS, ERRORS } from './errors.ts';
 export type { ErrorCode, RetryClass } from './errors.ts';
 export { asCopylineError, CopylineError } from './copyline-error.ts';
 export type {

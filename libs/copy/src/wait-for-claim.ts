@@ -2,7 +2,8 @@ import type { CopylineError } from '@copyline/contracts';
 import { throwIfAborted } from '@copyline/dws-client';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import type { Ledger, LoadIdentity } from './ledger/ledger.ts';
+import type { Ledger } from './ledger/ledger.ts';
+import type { LoadIdentity } from './ledger/ledger-records.ts';
 
 /** Pauses between looks at the claim: doubling from here up to the limit. */
 const FIRST_PAUSE_MS = 50;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { dialectBytes } from '../src/csv/dialect.ts';
-import type { ScannerOptions } from '../src/csv/scanner.ts';
+import type { ScannerOptions } from '../src/csv/scanning.ts';
 import { generatedCsv, RUNS, type GeneratedCsv } from './csv-arbitrary.ts';
 import { scanFile, scanInSteps, type Scanned } from './csv-scanning.ts';
 

@@ -1,6 +1,7 @@
 import { CopylineError } from '@copyline/contracts';
 
-import { CsvScanner, type ScannerOptions, type ScanPosition } from '../src/csv/scanner.ts';
+import { CsvScanner } from '../src/csv/scanner.ts';
+import type { ScannerOptions, ScanPosition } from '../src/csv/scanning.ts';
 import { LocalFile } from '../src/source/local-file.ts';
 import { WindowReader } from '../src/source/window-reader.ts';
 

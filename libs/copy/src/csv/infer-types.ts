@@ -4,7 +4,8 @@ import type { LocalFile } from '../source/local-file.ts';
 import { WindowReader, type Window } from '../source/window-reader.ts';
 import { typeOf, widen, type ColumnType } from './column-types.ts';
 import { excerptOf } from './excerpt.ts';
-import { CsvScanner, type ScannerOptions, type ScanPosition } from './scanner.ts';
+import { CsvScanner } from './scanner.ts';
+import type { ScannerOptions, ScanPosition } from './scanning.ts';
 import { surelyIs } from './sure-types.ts';
 
 /** The type of a column, and the value that has decided it. */

@@ -1,6 +1,5 @@
 import type { CopylineError } from '@copyline/contracts';
 
-import type { DialectBytes } from './dialect.ts';
 import { unescapeField } from './field-text.ts';
 import {
   blankLine,
@@ -15,14 +14,12 @@ import {
   wrongFieldCount,
   type ScanFault,
 } from './scan-faults.ts';
+import { FILE_START, type LineEnd, type ScannerOptions, type ScanPosition } from './scanning.ts';
 import { invalidUtf8At } from './utf8.ts';
 
 const NUL = 0x00;
 const LF = 0x0a;
 const CR = 0x0d;
-
-/** How a record ends. `end` is the end of the file without a line end. */
-export type LineEnd = 'lf' | 'crlf' | 'cr' | 'end';
 
 /** Why a scan stopped inside a record. */
 const INCOMPLETE = -1;
@@ -31,40 +28,6 @@ const INCOMPLETE = -1;
 const LOOKAHEAD_BYTES = 4;
 /** So much of a record is looked at to guess the delimiter that was meant. */
 const GUESS_BYTES = 64 * 1024;
-
-export interface ScannerOptions {
-  readonly dialect: DialectBytes;
-  /** Fields that every record must have; `undefined` accepts any number. */
-  readonly fieldCount?: number | undefined;
-  /**
-   * What a line without a single byte is. `record`: a record with one empty field. `skip`: nothing.
-   * `trailing`: nothing after the last record, an error before it.
-   */
-  readonly blankLines: 'record' | 'skip' | 'trailing';
-  /** A record of more bytes is refused. */
-  readonly maxRecordBytes: number;
-  /** Names for error messages. */
-  readonly columns?: readonly string[] | undefined;
-}
-
-/** Where a scanner stands: enough to go on from there with another one. */
-export interface ScanPosition {
-  /** Bytes before this place, in the decompressed source. */
-  readonly byteOffset: number;
-  /** Data records before this place. */
-  readonly records: number;
-  /** Physical lines before this place. */
-  readonly lines: number;
-  /** `undefined` until the first line end was seen. Only CR forbids the others. */
-  readonly lineEnd: 'cr' | 'lf' | undefined;
-}
-
-export const FILE_START: ScanPosition = {
-  byteOffset: 0,
-  records: 0,
-  lines: 0,
-  lineEnd: undefined,
-};
 
 /**
  * Finds the records and fields of a CSV file in a window of bytes, without making a string of

@@ -1,4 +1,5 @@
-import type { CsvScanner, LineEnd } from './scanner.ts';
+import type { CsvScanner } from './scanner.ts';
+import type { LineEnd } from './scanning.ts';
 
 /**
  * Counts lines as the server does for the `CONTEXT: COPY t, line n` of its errors: one for each

@@ -1,4 +1,4 @@
-import type { ScanPosition } from '../csv/scanner.ts';
+import type { ScanPosition } from '../csv/scanning.ts';
 import type { ServerLinesState } from '../csv/server-lines.ts';
 
 /** What a COPY is sent: rows in its binary form, or the text of CSV. */

@@ -1,7 +1,8 @@
 import { CopylineError } from '@copyline/contracts';
 
 import { excerptOf } from '../csv/excerpt.ts';
-import { CsvScanner, type ScannerOptions, type ScanPosition } from '../csv/scanner.ts';
+import { CsvScanner } from '../csv/scanner.ts';
+import type { ScannerOptions, ScanPosition } from '../csv/scanning.ts';
 import { ServerLines, type ServerLinesState } from '../csv/server-lines.ts';
 import { REFUSE, type FieldEncoder } from '../encode/index.ts';
 import type { ContentDigest } from '../source/content-digest.ts';

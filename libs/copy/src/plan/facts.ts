@@ -4,7 +4,7 @@ import { quoteIdentifier } from '@copyline/dws-client';
 
 import type { ColumnType } from '../csv/column-types.ts';
 import type { ValueType } from '../encode/index.ts';
-import type { LedgerFacts } from '../ledger/ledger.ts';
+import type { LedgerFacts } from '../ledger/ledger-records.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { SourceHead } from '../source/source-head.ts';
 import type { TableName } from './table-name.ts';

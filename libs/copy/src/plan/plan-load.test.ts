@@ -1,7 +1,7 @@
 import { loadSpecSchema, type LoadReport, type LoadSpecInput } from '@copyline/contracts';
 import { describe, expect, it } from 'vitest';
 
-import type { DoneLoad } from '../ledger/ledger.ts';
+import type { DoneLoad } from '../ledger/ledger-records.ts';
 import type { ColumnFacts, LoadFacts, TableFacts } from './facts.ts';
 import { planLoad, type LoadPlan } from './plan-load.ts';
 import { parseTableName } from './table-name.ts';

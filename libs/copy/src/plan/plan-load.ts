@@ -4,9 +4,9 @@ import { createHash } from 'node:crypto';
 
 import { likelyDelimiter } from '../csv/delimiter-advice.ts';
 import { copyOptions, escapeOf } from '../csv/dialect.ts';
-import type { ScannerOptions } from '../csv/scanner.ts';
+import type { ScannerOptions } from '../csv/scanning.ts';
 import type { CopyForm } from '../lanes/checkpoints.ts';
-import type { DoneLoad } from '../ledger/ledger.ts';
+import type { DoneLoad } from '../ledger/ledger-records.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
 import { createTable } from './create-table.ts';

@@ -1,7 +1,7 @@
 import type { LoadSpec } from '@copyline/contracts';
 
 import { dialectBytes } from '../csv/dialect.ts';
-import type { ScannerOptions } from '../csv/scanner.ts';
+import type { ScannerOptions } from '../csv/scanning.ts';
 
 /**
  * How the data records of a load are scanned.

@@ -1,6 +1,7 @@
 import { CopylineError, type CsvDialect } from '@copyline/contracts';
 
-import { CsvScanner, FILE_START, type ScanPosition } from '../csv/scanner.ts';
+import { CsvScanner } from '../csv/scanner.ts';
+import { FILE_START, type ScanPosition } from '../csv/scanning.ts';
 import { dialectBytes } from '../csv/dialect.ts';
 import type { LocalFile } from './local-file.ts';
 import { WindowReader, type Window } from './window-reader.ts';

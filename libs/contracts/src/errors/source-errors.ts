@@ -1,0 +1,94 @@
+import { define } from './error-definition.ts';
+
+/** Of source files. */
+export const SOURCE_ERRORS = define({
+  SOURCE_NOT_FOUND: {
+    retry: 'never',
+    meaning: 'The source file does not exist.',
+    advice: 'Check the path.',
+  },
+  SOURCE_UNREADABLE: {
+    retry: 'never',
+    meaning: 'The source file cannot be opened or read.',
+    advice: 'Check the permissions of the file and of its folders.',
+  },
+  SOURCE_NOT_A_FILE: {
+    retry: 'never',
+    meaning: 'The source is a directory, a pipe or a device.',
+    advice: 'Copyline loads regular files: only those can be checked again before COMMIT.',
+  },
+  SOURCE_CHANGED: {
+    retry: 'retry',
+    meaning: 'The source changed while it was read; the load was rolled back.',
+    advice: 'Wait until the file is complete, then run the load again.',
+  },
+  EMPTY_SOURCE: {
+    retry: 'never',
+    meaning: 'The source has zero bytes.',
+    advice: 'Check the delivery, or allow it with --allow-empty.',
+  },
+  NOT_CSV: {
+    retry: 'never',
+    meaning: 'The source is not a CSV file but something else.',
+    advice: 'Unpack or convert it first.',
+  },
+  UNSUPPORTED_ENCODING: {
+    retry: 'never',
+    meaning: 'The source is not in UTF-8.',
+    advice: 'Convert it, for example with `iconv -t UTF-8`.',
+  },
+});
+
+/** Of CSV records. */
+export const RECORD_ERRORS = define({
+  INVALID_UTF8: {
+    retry: 'never',
+    meaning: 'Bytes that are not valid UTF-8.',
+    advice: 'Convert the file, for example with `iconv -f CP1252 -t UTF-8`.',
+  },
+  NUL_BYTE: {
+    retry: 'never',
+    meaning: 'A NUL byte, which PostgreSQL cannot store in text.',
+    advice: 'Remove the byte; if there are many, the file may be UTF-16.',
+  },
+  UNCLOSED_QUOTE: {
+    retry: 'never',
+    meaning: 'A quoted field is still open at the end of the file.',
+    advice: 'Close the quote that the message points at.',
+  },
+  TEXT_AFTER_QUOTE: {
+    retry: 'never',
+    meaning: 'Text between a closing quote and the next delimiter.',
+    advice: 'Double the quotes inside a quoted field, or set --escape.',
+  },
+  QUOTE_IN_FIELD: {
+    retry: 'never',
+    meaning: 'A quote inside a field that does not begin with one.',
+    advice: 'Quote the whole field and double the quotes inside, or set --quote.',
+  },
+  STRAY_LINE_END: {
+    retry: 'never',
+    meaning: 'A lone carriage return, or a line end unlike those of the rest of the file.',
+    advice: 'Quote the field that holds it, or convert the line ends.',
+  },
+  FIELD_COUNT: {
+    retry: 'never',
+    meaning: 'A record has more or fewer fields than expected.',
+    advice: 'Look for an unquoted delimiter or line end, or set --delimiter.',
+  },
+  RECORD_TOO_LARGE: {
+    retry: 'never',
+    meaning: 'A record is larger than the limit; often a quote that is never closed.',
+    advice: 'Check the quote that the message points at, or raise --max-record-size.',
+  },
+  HEADER_INVALID: {
+    retry: 'never',
+    meaning: 'The header has an empty, doubled or too long name.',
+    advice: 'Correct the header, or name the columns with --columns.',
+  },
+  HEADER_MISMATCH: {
+    retry: 'never',
+    meaning: 'The header of the file and the columns of the table disagree.',
+    advice: 'Rename the columns, or give the fields’ columns by position with --columns.',
+  },
+});
