@@ -6,8 +6,6 @@ import type { ExtractRecorder } from './extract-recorder.ts';
 import { OutputFile } from './output-file.ts';
 import type { ContentForm, Output } from './output.ts';
 import { BinaryFrame } from './parquet/binary-frame.ts';
-import { openCodec } from './parquet/codec.ts';
-import { ParquetFile } from './parquet/parquet-file.ts';
 import { planExtract, sessionStatements, type ExtractPlan } from './plan-extract.ts';
 import { cancelOnAbort, type StopSignal } from './stop-signal.ts';
 
@@ -96,6 +94,8 @@ async function contentForm({ form }: ExtractPlan): Promise<ContentForm> {
     const { hasHeader, compression } = form;
     return { hasHeader, open: (target) => OutputFile.open(target, compression) };
   }
+  // Only when it is wanted: every other command starts sooner without.
+  const { openCodec, ParquetFile } = await import('./parquet/index.ts');
   const codec = await openCodec(form.compression);
   return {
     hasHeader: false,

@@ -1,5 +1,5 @@
 import type { ColumnChunk as ChunkMetadata } from 'hyparquet';
-import { ByteWriter } from 'hyparquet-writer';
+import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { writePageHeader } from 'hyparquet-writer/src/datapage.js';
 import { crc32 } from 'node:zlib';
 

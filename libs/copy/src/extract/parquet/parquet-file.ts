@@ -1,6 +1,6 @@
 import { CopylineError } from '@copyline/contracts';
 import type { RowGroup, SchemaElement } from 'hyparquet';
-import { ByteWriter } from 'hyparquet-writer';
+import { ByteWriter } from 'hyparquet-writer/src/bytewriter.js';
 import { writeMetadata } from 'hyparquet-writer/src/metadata.js';
 
 import type { ContentFile } from '../output.ts';

@@ -1,0 +1,39 @@
+import { DuckDBInstance } from '@duckdb/node-api';
+import { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { onTestFinished } from 'vitest';
+
+/** Two readers that share no code with each other: what both read the same is what the file says. */
+
+/** Rows as DuckDB has them, every value as its text. `{}` in the SQL is the file, or a list of them. */
+export async function duckdb(
+  sql: string,
+  ...paths: readonly string[]
+): Promise<Record<string, string | null>[]> {
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  onTestFinished(() => {
+    connection.closeSync();
+    instance.closeSync();
+  });
+  const files = `read_parquet([${paths.map((path) => `'${path}'`).join(', ')}])`;
+  await connection.run("set timezone = 'UTC'");
+  const result = await connection.runAndReadAll(sql.replaceAll('{}', files));
+  return result
+    .getRowObjects()
+    .map((row) =>
+      Object.fromEntries(
+        Object.entries(row).map(([name, value]) => [name, value === null ? null : String(value)]),
+      ),
+    );
+}
+
+/** Rows as hyparquet has them: values of JavaScript. */
+export async function hyparquet(path: string): Promise<Record<string, unknown>[]> {
+  const file = await asyncBufferFromFile(path);
+  return parquetReadObjects({ file, compressors, utf8: false });
+}
+
+export async function footer(path: string): ReturnType<typeof parquetMetadataAsync> {
+  return parquetMetadataAsync(await asyncBufferFromFile(path));
+}
