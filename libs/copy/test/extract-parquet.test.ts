@@ -11,7 +11,7 @@ const TYPES: Readonly<Record<string, readonly [string, ...(string | [string, str
   int2: ['SMALLINT', '-32768', '32767', '0', '-1'],
   int4: ['INTEGER', '-2147483648', '2147483647', '-1'],
   int8: ['BIGINT', '-9223372036854775808', '9223372036854775807', '-1'],
-  float4: ['FLOAT', '0.1', '-1.5', 'NaN', 'Infinity', '-Infinity'],
+  float4: ['FLOAT', ['0.1', '0.10000000149011612'], '-1.5', 'NaN', 'Infinity', '-Infinity'],
   float8: ['DOUBLE', '0.1', '-1.5', 'NaN', 'Infinity', '-Infinity'],
   'numeric(1)': ['DECIMAL(1,0)', '0', '-9', '9'],
   'numeric(9,3)': ['DECIMAL(9,3)', '-999999.999', '0.001', '0.000', '10000.000', '1.500'],

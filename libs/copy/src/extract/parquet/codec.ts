@@ -20,10 +20,10 @@ const LARGE_BYTES = 16 * 1024 * 1024;
 let zstd: ReturnType<typeof loadZstd> | undefined;
 
 /** Once: a second `init` would replace the memory below a compression that is under way. */
-async function loadZstd(): Promise<typeof import('@bokuweb/zstd-wasm')> {
-  const library = await import('@bokuweb/zstd-wasm');
-  await library.init();
-  return library;
+async function loadZstd(): Promise<(bytes: Uint8Array, level: number) => Uint8Array> {
+  const { init, compress } = await import('@bokuweb/zstd-wasm');
+  await init();
+  return compress;
 }
 
 /** Loads what a method needs, when it is needed: starts of the program do without. */
@@ -37,7 +37,7 @@ export async function openCodec(compression: ParquetCompression): Promise<Codec>
     };
   }
   if (compression === 'zstd') {
-    const { compress } = await (zstd ??= loadZstd());
+    const compress = await (zstd ??= loadZstd());
     return { name: 'ZSTD', compress: (bytes) => compress(bytes, ZSTD_LEVEL) };
   }
   return { name: 'UNCOMPRESSED', compress: (bytes) => bytes };

@@ -27,7 +27,6 @@ const MAGIC = Buffer.from('PAR1');
  */
 export class ParquetFile implements ContentFile {
   readonly #store: ContentFile;
-  readonly #codec: Codec;
   readonly #columns: readonly ParquetColumn[];
   readonly #chunks: readonly ColumnChunk[];
   readonly #fields: RowFields;
@@ -46,7 +45,6 @@ export class ParquetFile implements ContentFile {
   ) {
     this.#store = store;
     this.#columns = columns;
-    this.#codec = codec;
     this.#chunks = columns.map((column) => new ColumnChunk(column, codec));
     this.#fields = new RowFields(columns.length);
     this.#rowsBefore = rowsBefore;
