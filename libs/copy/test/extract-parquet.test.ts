@@ -228,5 +228,5 @@ describe.each(testServers())('a Parquet file from $name', (server) => {
 });
 
 function textOf(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value);
+  return value === null || value === undefined ? null : String(value as string | number | bigint);
 }

@@ -1,16 +1,13 @@
 import { connect } from '@copyline/dws-client';
-import { testServers } from '@copyline/testkit';
+import { postgres18 } from '@copyline/testkit';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { loadManifest } from '../src/index.ts';
 import { useExtracting } from './extracting.ts';
 
-const [server] = testServers();
-if (server === undefined) throw new Error('There is no server');
-
 describe('a manifest', () => {
-  const extracting = useExtracting(server);
+  const extracting = useExtracting(postgres18());
   const { db, extract, path } = extracting;
   const manifest = (name = 'out.csv'): string => path(`${name}.manifest.json`);
   const load = (
