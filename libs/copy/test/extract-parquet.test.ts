@@ -1,9 +1,10 @@
+import { connect } from '@copyline/dws-client';
 import { testServers } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { readManifest, verifyExtract } from '../src/index.ts';
 import { useExtracting } from './extracting.ts';
-import { duckdb, footer, hyparquet } from './parquet-reading.ts';
+import { duckdb, footer, hyparquet, type Scalar } from './parquet-reading.ts';
 
 /** What DuckDB calls the column, and values as PostgreSQL spells them, or as both do. */
 const TYPES: Readonly<Record<string, readonly [string, ...(string | [string, string])[]]>> = {
@@ -203,6 +204,32 @@ describe.each(testServers())('a Parquet file from $name', (server) => {
     }
   });
 
+  it('has no text that is not UTF-8, which a database without an encoding may have', async () => {
+    await db.sql(
+      `create database ascii_${db.schema} encoding 'SQL_ASCII' locale 'C' template template0`,
+    );
+    const target = new URL(extracting.target());
+    target.pathname = `ascii_${db.schema}`;
+    target.searchParams.delete('options');
+    const connection = await connect({ target: target.href });
+    try {
+      for (const [query, code] of [
+        [`select E'\\xff' as v`, 'VALUE_UNREPRESENTABLE'],
+        [`select 'ä' as v`, undefined],
+      ]) {
+        const { error } = await extract(
+          { from: { query: query ?? '' }, to: { path: path('out.parquet') } },
+          { connection },
+        );
+        expect(error?.code).toBe(code);
+      }
+      expect(await duckdb('select v from {}', path('out.parquet'))).toEqual([{ v: 'ä' }]);
+    } finally {
+      await connection.close();
+      await db.sql(`drop database ascii_${db.schema}`);
+    }
+  });
+
   it.each([
     [{ csv: { delimiter: ';' } }, 'CONFIG_INVALID'],
     [{ compression: 'gzip' as const }, 'CONFIG_INVALID'],
@@ -216,7 +243,7 @@ describe.each(testServers())('a Parquet file from $name', (server) => {
     expect(error?.code).toBe(code);
   });
 
-  it('goes to the standard output, too', async () => {
+  it('need not be called so', async () => {
     const { error, report } = await extract({
       ...{ from: { query: 'select 1 as a' }, to: { path: path('data') }, format: 'parquet' },
     });
@@ -227,6 +254,6 @@ describe.each(testServers())('a Parquet file from $name', (server) => {
   });
 });
 
-function textOf(value: unknown): string | null {
-  return value === null || value === undefined ? null : String(value as string | number | bigint);
+function textOf(value: Scalar | undefined): string | null {
+  return value === null || value === undefined ? null : String(value);
 }

@@ -28,10 +28,13 @@ export async function duckdb(
     );
 }
 
+/** What the columns are that the other reader is asked for. */
+export type Scalar = string | number | bigint | boolean | null;
+
 /** Rows as hyparquet has them: values of JavaScript. */
-export async function hyparquet(path: string): Promise<Record<string, unknown>[]> {
+export async function hyparquet(path: string): Promise<Record<string, Scalar>[]> {
   const file = await asyncBufferFromFile(path);
-  return parquetReadObjects({ file, compressors, utf8: false });
+  return (await parquetReadObjects({ file, compressors, utf8: false })) as Record<string, Scalar>[];
 }
 
 export async function footer(path: string): ReturnType<typeof parquetMetadataAsync> {

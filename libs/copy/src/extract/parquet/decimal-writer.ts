@@ -28,15 +28,22 @@ export function decimalLength(precision: number): number {
 export class DecimalWriter implements ValueWriter {
   readonly #precision: number;
   readonly #length: number;
-  /** Groups of four digits after the point, and the digits that count of the last of them. */
+  readonly #scale: number;
+  /** Above every value without its sign. */
+  readonly #limit: number;
+  /** Groups of four digits after the point; of the last of them only the first digits count. */
   readonly #groupsAfter: number;
-  readonly #lastDigits: number;
+  readonly #lastFactor: number;
+  readonly #lastDivisor: number;
 
   constructor(precision: number, scale: number) {
     this.#precision = precision;
     this.#length = decimalLength(precision);
     this.#groupsAfter = Math.ceil(scale / GROUP_DIGITS);
-    this.#lastDigits = scale - GROUP_DIGITS * (this.#groupsAfter - 1);
+    this.#lastFactor = 10 ** (scale - GROUP_DIGITS * (this.#groupsAfter - 1));
+    this.#lastDivisor = GROUP / this.#lastFactor;
+    this.#scale = scale;
+    this.#limit = 10 ** precision;
   }
 
   write(fields: ColumnFields, page: PlainPage): void {
@@ -48,9 +55,10 @@ export class DecimalWriter implements ValueWriter {
       if ((lengths[i] as number) < 0) continue;
       const start = starts[i] as number;
       const sign = uint16(bytes, start + 4);
-      const special = SPECIAL[sign];
-      if (special !== undefined) throw new ValueFault(i, special, 'a decimal number');
       const isNegative = sign === NEGATIVE;
+      if (sign !== 0 && !isNegative) {
+        throw new ValueFault(i, SPECIAL[sign] ?? 'a value', 'a decimal number');
+      }
       if (this.#precision <= DOUBLE_DIGITS) {
         const size = this.#unscaled(bytes, start, i);
         writeInteger(out, at, isNegative ? -size : size, length);
@@ -73,12 +81,11 @@ export class DecimalWriter implements ValueWriter {
       const digits = group < groups ? uint16(bytes, start + DIGITS_AT + 2 * group) : 0;
       value =
         exponent === -this.#groupsAfter && exponent < 0
-          ? value * 10 ** this.#lastDigits + digits / 10 ** (GROUP_DIGITS - this.#lastDigits)
+          ? value * this.#lastFactor + digits / this.#lastDivisor
           : value * GROUP + digits;
     }
     const isAll = groups <= weight + this.#groupsAfter + 1;
-    if (!isAll || !Number.isInteger(value) || value >= 10 ** this.#precision)
-      throw this.#misfit(index);
+    if (!isAll || !Number.isInteger(value) || value >= this.#limit) throw this.#misfit(index);
     return value;
   }
 
@@ -89,8 +96,7 @@ export class DecimalWriter implements ValueWriter {
     for (let group = 0; group < groups; group += 1) {
       value = value * BigInt(GROUP) + BigInt(uint16(bytes, start + DIGITS_AT + 2 * group));
     }
-    const scale = GROUP_DIGITS * (this.#groupsAfter - 1) + this.#lastDigits;
-    const shift = GROUP_DIGITS * (weight - groups + 1) + scale;
+    const shift = GROUP_DIGITS * (weight - groups + 1) + this.#scale;
     const factor = 10n ** BigInt(Math.abs(shift));
     const isExact = shift >= 0 || value % factor === 0n;
     value = shift >= 0 ? value * factor : value / factor;

@@ -12,6 +12,8 @@ import type { ValueWriter } from './value-writer.ts';
 export interface ParquetColumn {
   readonly name: string;
   readonly form: ParquetForm;
+  /** Whether texts may be in another encoding than UTF-8: of SQL_ASCII nobody knows. */
+  readonly isChecked: boolean;
 }
 
 /** `text` is what every type without a counterpart is cast to, so that nothing of it is lost. */
@@ -40,15 +42,15 @@ const FORMS = {
   int8: { element: { type: 'INT64' }, writer: () => new ReversedWriter(8) },
   float4: { element: { type: 'FLOAT' }, writer: () => new ReversedWriter(4) },
   float8: { element: { type: 'DOUBLE' }, writer: () => new ReversedWriter(8) },
-  text: { element: STRING, writer: () => new BytesWriter() },
+  text: { element: STRING, writer: (isChecked) => new BytesWriter(isChecked) },
   json: {
     element: { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' } },
-    writer: () => new BytesWriter(),
+    writer: (isChecked) => new BytesWriter(isChecked),
   },
   jsonb: {
     element: { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' } },
     // The version of the form comes before the text (jsonb_send).
-    writer: () => new BytesWriter(1),
+    writer: (isChecked) => new BytesWriter(isChecked, 1),
   },
   bytea: { element: { type: 'BYTE_ARRAY' }, writer: () => new BytesWriter() },
   uuid: {
@@ -83,7 +85,10 @@ const FORMS = {
     },
     writer: () => new TimestampWriter(),
   },
-} as const satisfies Record<string, { element: Annotation; writer: () => ValueWriter }>;
+} as const satisfies Record<
+  string,
+  { element: Annotation; writer: (isChecked: boolean) => ValueWriter }
+>;
 
 /** Names of types in pg_catalog that are written as something else than their own name. */
 const SAME_AS: Readonly<Record<string, keyof typeof FORMS>> = { varchar: 'text', bpchar: 'text' };
@@ -95,8 +100,9 @@ const VARHDRSZ = 4;
 const SCALE_BITS = 0x7ff;
 const SCALE_SIGN = 0x400;
 
-export function parquetColumn({ name, base }: ExtractColumn): ParquetColumn {
-  return { name, form: formOf(base) };
+/** @param encoding of the database */
+export function parquetColumn({ name, base }: ExtractColumn, encoding: string): ParquetColumn {
+  return { name, form: formOf(base), isChecked: encoding === 'SQL_ASCII' };
 }
 
 /** Whether the file has text where the database has something else. */
@@ -136,10 +142,10 @@ export function schemaElement({ name, form }: ParquetColumn): SchemaElement {
   return { name, repetition_type: 'OPTIONAL', ...annotation };
 }
 
-export function valueWriter({ form }: ParquetColumn): ValueWriter {
+export function valueWriter({ form, isChecked }: ParquetColumn): ValueWriter {
   return form.kind === 'decimal'
     ? new DecimalWriter(form.precision, form.scale)
-    : FORMS[form.kind].writer();
+    : FORMS[form.kind].writer(isChecked);
 }
 
 function decimalElement({ precision, scale }: { precision: number; scale: number }): Annotation {
