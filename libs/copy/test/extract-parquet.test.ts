@@ -204,7 +204,7 @@ describe.each(testServers())('a Parquet file from $name', (server) => {
     }
   });
 
-  it('has no text that is not UTF-8, which a database without an encoding may have', async () => {
+  it('has no text that is not UTF-8: the server sees to it, also without an encoding', async () => {
     await db.sql(
       `create database ascii_${db.schema} encoding 'SQL_ASCII' locale 'C' template template0`,
     );
@@ -214,7 +214,7 @@ describe.each(testServers())('a Parquet file from $name', (server) => {
     const connection = await connect({ target: target.href });
     try {
       for (const [query, code] of [
-        [`select E'\\xff' as v`, 'VALUE_UNREPRESENTABLE'],
+        [`select E'\\xff' as v`, 'VALUE_REFUSED'],
         [`select 'ä' as v`, undefined],
       ]) {
         const { error } = await extract(

@@ -70,7 +70,6 @@ async function readSession(
     `SELECT current_database() AS database,
             to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS started_at,
             current_setting('server_version') AS server_version,
-            current_setting('server_encoding') AS server_encoding,
             current_setting('transaction_isolation') AS transaction_isolation,
             current_setting('search_path') AS search_path,
             current_setting('TimeZone') AS "TimeZone",

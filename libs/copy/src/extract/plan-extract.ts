@@ -125,15 +125,14 @@ function planCsv({ csv, ...spec }: ExtractSpec, plain: string, facts: ExtractFac
 }
 
 /** @throws CopylineError `QUERY_INVALID` for columns of the same name: readers find them by it */
-function planParquet(spec: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
-  const { columns, session } = facts;
+function planParquet(spec: ExtractSpec, plain: string, { columns }: ExtractFacts): FormatPlan {
   const twice = columns.find(({ name }, i) => columns.findIndex((c) => c.name === name) < i);
   if (twice !== undefined) {
     throw new CopylineError('QUERY_INVALID', `Two columns are called ${twice.name}`, {
       advice: 'Give each column a name of its own: select … as …',
     });
   }
-  const planned = columns.map((column) => parquetColumn(column, session['server_encoding'] ?? ''));
+  const planned = columns.map(parquetColumn);
   const asText = columns.filter(isTextInstead);
   const casts = columns.map(isCastToText);
   return {

@@ -1,23 +1,16 @@
-import { isUtf8 } from 'node:buffer';
-
 import type { PlainPage } from './plain-page.ts';
-import { type ColumnFields, ValueFault, type ValueWriter } from './value-writer.ts';
+import type { ColumnFields, ValueWriter } from './value-writer.ts';
 
 /** Below this, copying byte by byte is faster than a call. */
 const SHORT_BYTES = 32;
 const LENGTH_BYTES = 4;
 
-/** Texts, documents and bytes: a length, and what the server has sent. */
+/** Texts, documents and bytes: a length, and what the server has sent, which sees to it that texts are UTF-8. */
 export class BytesWriter implements ValueWriter {
-  readonly #isChecked: boolean;
   readonly #skipped: number;
 
-  /**
-   * @param isChecked whether each value must be looked at, because it may not be UTF-8
-   * @param skipped bytes at the beginning of each value that are not of it
-   */
-  constructor(isChecked = false, skipped = 0) {
-    this.#isChecked = isChecked;
+  /** @param skipped bytes at the beginning of each value that are not of it */
+  constructor(skipped = 0) {
     this.#skipped = skipped;
   }
 
@@ -26,9 +19,6 @@ export class BytesWriter implements ValueWriter {
       if ((lengths[i] as number) < 0) continue;
       const length = (lengths[i] as number) - this.#skipped;
       const start = (starts[i] as number) + this.#skipped;
-      if (this.#isChecked && !isUtf8(bytes.subarray(start, start + length))) {
-        throw new ValueFault(i, 'a text in another encoding', 'text in UTF-8');
-      }
       const out = page.reserve(LENGTH_BYTES + length);
       let at = page.length;
       out[at] = length;

@@ -12,8 +12,6 @@ import type { ValueWriter } from './value-writer.ts';
 export interface ParquetColumn {
   readonly name: string;
   readonly form: ParquetForm;
-  /** Whether texts may be in another encoding than UTF-8: of SQL_ASCII nobody knows. */
-  readonly isChecked: boolean;
 }
 
 /** `text` is what every type without a counterpart is cast to, so that nothing of it is lost. */
@@ -42,15 +40,15 @@ const FORMS = {
   int8: { element: { type: 'INT64' }, writer: () => new ReversedWriter(8) },
   float4: { element: { type: 'FLOAT' }, writer: () => new ReversedWriter(4) },
   float8: { element: { type: 'DOUBLE' }, writer: () => new ReversedWriter(8) },
-  text: { element: STRING, writer: (isChecked) => new BytesWriter(isChecked) },
+  text: { element: STRING, writer: () => new BytesWriter() },
   json: {
     element: { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' } },
-    writer: (isChecked) => new BytesWriter(isChecked),
+    writer: () => new BytesWriter(),
   },
   jsonb: {
     element: { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' } },
     // The version of the form comes before the text (jsonb_send).
-    writer: (isChecked) => new BytesWriter(isChecked, 1),
+    writer: () => new BytesWriter(1),
   },
   bytea: { element: { type: 'BYTE_ARRAY' }, writer: () => new BytesWriter() },
   uuid: {
@@ -85,10 +83,7 @@ const FORMS = {
     },
     writer: () => new TimestampWriter(),
   },
-} as const satisfies Record<
-  string,
-  { element: Annotation; writer: (isChecked: boolean) => ValueWriter }
->;
+} as const satisfies Record<string, { element: Annotation; writer: () => ValueWriter }>;
 
 /** Names of types in pg_catalog that are written as something else than their own name. */
 const SAME_AS: Readonly<Record<string, keyof typeof FORMS>> = { varchar: 'text', bpchar: 'text' };
@@ -100,9 +95,8 @@ const VARHDRSZ = 4;
 const SCALE_BITS = 0x7ff;
 const SCALE_SIGN = 0x400;
 
-/** @param encoding of the database */
-export function parquetColumn({ name, base }: ExtractColumn, encoding: string): ParquetColumn {
-  return { name, form: formOf(base), isChecked: encoding === 'SQL_ASCII' };
+export function parquetColumn({ name, base }: ExtractColumn): ParquetColumn {
+  return { name, form: formOf(base) };
 }
 
 /** Whether the file has text where the database has something else. */
@@ -142,10 +136,10 @@ export function schemaElement({ name, form }: ParquetColumn): SchemaElement {
   return { name, repetition_type: 'OPTIONAL', ...annotation };
 }
 
-export function valueWriter({ form, isChecked }: ParquetColumn): ValueWriter {
+export function valueWriter({ form }: ParquetColumn): ValueWriter {
   return form.kind === 'decimal'
     ? new DecimalWriter(form.precision, form.scale)
-    : FORMS[form.kind].writer(isChecked);
+    : FORMS[form.kind].writer();
 }
 
 function decimalElement({ precision, scale }: { precision: number; scale: number }): Annotation {
