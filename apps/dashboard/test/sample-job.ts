@@ -1,4 +1,4 @@
-import type { Job, LoadReport, ReportError } from '@copyline/contracts';
+import type { LoadJob, LoadReport, ReportError } from '@copyline/contracts';
 
 /** The moment in which the tests take place. */
 export const NOW = Date.parse('2026-11-21T12:00:00.000Z');
@@ -8,8 +8,9 @@ export function ago(seconds: number): string {
 }
 
 /** A queued load, but for what a test cares about. */
-export function sampleJob(more: Partial<Job> = {}): Job {
+export function sampleJob(more: Partial<LoadJob> = {}): LoadJob {
   return {
+    type: 'load',
     id: '0198c0de-0001-7a11-8bad-000000000001',
     state: 'queued',
     load: {

@@ -2,7 +2,7 @@ import {
   CopylineError,
   refusedReport,
   reportError,
-  type Job,
+  type LoadJob,
   type LoadReport,
 } from '@copyline/contracts';
 import { loadRequestSchema } from '@copyline/contracts';
@@ -13,8 +13,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { ageText, jobsText, jobText, waitingText } from '../output/job-text.ts';
 import { cancelOutcome } from './jobs.ts';
-import { reportOf } from './submit.ts';
-import { submittedLoad } from './submitted-load.ts';
+import { loadReportOf } from '../service/job-report.ts';
+import { submittedWork, type SubmitFlags } from './submitted-work.ts';
 
 let directory: string;
 
@@ -32,6 +32,11 @@ function fileOf(text: string, name = 'load.yaml'): string {
 }
 
 const NO_FLAGS = { header: true };
+
+async function submittedLoad(named: string, flags: SubmitFlags): Promise<unknown> {
+  const work = await submittedWork(named, flags);
+  return work.type === 'load' ? work.load : work;
+}
 
 describe('the load that is submitted', () => {
   it('is a source and flags', async () => {
@@ -116,8 +121,9 @@ const REPORT: LoadReport = {
   error: null,
 };
 
-function job(change: Partial<Job>): Job {
+function job(change: Partial<LoadJob>): LoadJob {
   return {
+    type: 'load',
     id: 'aaaaaaaa-1111-4111-8111-111111111111',
     state: 'queued',
     load: loadRequestSchema.parse({ source: 'inbox:a.csv', into: 't' }),
@@ -141,14 +147,14 @@ const BUSY = reportError(new CopylineError('LOAD_BUSY', 'Another run'));
 
 describe('the report of a submitted load', () => {
   it('is that of the worker', () => {
-    expect(reportOf(job({ state: 'done', report: REPORT }))).toBe(REPORT);
+    expect(loadReportOf(job({ state: 'done', report: REPORT }))).toBe(REPORT);
     const failed = { ...REPORT, status: 'failed', error: BUSY } as const;
-    expect(reportOf(job({ state: 'failed', report: failed, error: BUSY }))).toEqual(failed);
+    expect(loadReportOf(job({ state: 'failed', report: failed, error: BUSY }))).toEqual(failed);
   });
 
   it('says why, where no worker has written one', () => {
     const lost = reportError(new CopylineError('WORKER_LOST', 'Died'));
-    expect(reportOf(job({ state: 'failed', error: lost }))).toMatchObject({
+    expect(loadReportOf(job({ state: 'failed', error: lost }))).toMatchObject({
       status: 'failed',
       source: 'inbox:a.csv',
       target: { table: 't' },
@@ -159,7 +165,7 @@ describe('the report of a submitted load', () => {
   it('of a cancelled job says that, whatever it had met before', () => {
     const before = { ...REPORT, status: 'failed', error: BUSY } as const;
     for (const report of [null, before]) {
-      expect(reportOf(job({ state: 'cancelled', report, error: BUSY }))).toMatchObject({
+      expect(loadReportOf(job({ state: 'cancelled', report, error: BUSY }))).toMatchObject({
         status: 'failed',
         error: { code: 'JOB_CANCELLED' },
       });
@@ -182,7 +188,7 @@ describe('the outcome of a cancellation', () => {
       4,
     ],
   ] as const)('%j is told as it is', (change, text, exitCode) => {
-    expect(cancelOutcome(job(change as Partial<Job>))).toEqual({ text, exitCode });
+    expect(cancelOutcome(job(change as Partial<LoadJob>))).toEqual({ text, exitCode });
   });
 });
 
@@ -205,9 +211,9 @@ describe('jobs', () => {
       job({ state: 'waiting', error: BUSY, createdAt: '2026-11-19T12:04:30.000Z' }),
     ];
     expect(jobsText(jobs, NOW).split('\n').slice(2)).toEqual([
-      ' aaaaaaaa │ done              │ inbox:a.csv │ embedded · t │    7 │ 2 h',
-      ' aaaaaaaa │ running 25 %      │ inbox:a.csv │ embedded · t │      │ 30 s',
-      ' aaaaaaaa │ waiting LOAD_BUSY │ inbox:a.csv │ embedded · t │      │ 2 d',
+      ' aaaaaaaa │ load │ done              │ inbox:a.csv │ embedded · t │    7 │ 2 h',
+      ' aaaaaaaa │ load │ running 25 %      │ inbox:a.csv │ embedded · t │      │ 30 s',
+      ' aaaaaaaa │ load │ waiting LOAD_BUSY │ inbox:a.csv │ embedded · t │      │ 2 d',
     ]);
   });
 

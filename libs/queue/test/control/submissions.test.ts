@@ -29,7 +29,7 @@ describe.each(testServers())('submissions on $name', (server) => {
   it('refuses a key that belongs to another load', async () => {
     const { submissions } = await openControl(db);
     await submissions.submit(work(), { idempotencyKey: 'k' });
-    for (const other of [load({ into: 'others' }), load({ slot: '2' }), load({ force: true })]) {
+    for (const other of [work({ into: 'others' }), work({ slot: '2' }), work({ force: true })]) {
       await expect(submissions.submit(other, { idempotencyKey: 'k' })).rejects.toMatchObject({
         code: 'IDEMPOTENCY_CONFLICT',
       });
