@@ -76,7 +76,8 @@ export class Destination implements AsyncDisposable {
    * @returns how many files, and how many belong to extracts that may be alive
    */
   async removeLeftovers(): Promise<{ readonly removed: number; readonly alive: number }> {
-    let alive = 0;
+    let [removed, alive] = [0, 0];
+    // Of those that have another name, too: the number of the others is free for reuse.
     const inodes = new Set<number>();
     const own = ownerDigits(this.#policy.owner);
     const names = await readdir(this.folder).catch((): string[] => []);
@@ -87,7 +88,8 @@ export class Destination implements AsyncDisposable {
       if (isOurs || isGone(tag)) {
         const stat = await this.#statOf(name);
         await unlink(join(this.folder, name)).catch(() => undefined);
-        if (stat !== undefined) inodes.add(stat.ino);
+        if (stat !== undefined && stat.nlink > 1) inodes.add(stat.ino);
+        removed += 1;
       } else {
         alive += 1;
       }
@@ -97,7 +99,7 @@ export class Destination implements AsyncDisposable {
       const files = this.#policy.isSplit ? await this.#numberedFiles() : [this.name];
       for (const name of files) await this.#removeIf(name, (ino) => inodes.has(ino));
     }
-    return { removed: inodes.size, alive };
+    return { removed, alive };
   }
 
   /** A file that will be called so. A file that it replaces hands its permissions on. */
