@@ -155,7 +155,10 @@ describe('extracts that are submitted', () => {
     expect(await readFile(join(outbox, name), 'utf8')).toBe('n\n1\n');
 
     // At the command line.
-    const env = { COPYLINE_SERVER: scheduler.url, COPYLINE_TOKEN: scheduler.token };
+    const env = {
+      ...{ COPYLINE_SERVER: scheduler.url, COPYLINE_TOKEN: scheduler.token },
+      TEST_DATABASE: db.url(),
+    };
     const run = async (...args: string[]): Promise<string> => {
       const command = copyline(args, { cwd: home, env });
       expect(await command.exit, command.stderr).toEqual({ code: 0, signal: null });
