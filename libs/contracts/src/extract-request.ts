@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 
 import { extractSpecSchema } from './extract-spec.ts';
 import { EMBEDDED_CONNECTION, nameSchema, rootedNameSchema } from './load-request.ts';

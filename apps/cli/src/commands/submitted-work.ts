@@ -76,7 +76,7 @@ async function workOfFile(file: string, flags: SubmitFlags): Promise<Work> {
   const locate: Locate = (path) => ({ file, line: lineOf(path) });
   // What is written goes to a sink; what is read comes from a source.
   return 'to' in value || 'from' in value
-    ? extractOf(value as Description, flags, locate)
+    ? extractOf(value, flags, locate)
     : loadOf(value as Description, flags, locate);
 }
 

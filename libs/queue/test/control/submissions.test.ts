@@ -3,7 +3,7 @@ import { testServers, useTestDatabase } from '@copyline/testkit';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { load, work, openControl, reportOf } from '../support/control.ts';
+import { openControl, reportOf, work } from '../support/control.ts';
 
 describe.each(testServers())('submissions on $name', (server) => {
   const db = useTestDatabase(server);

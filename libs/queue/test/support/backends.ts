@@ -106,12 +106,12 @@ export interface OpenWorker {
 export async function openWorker(
   backend: QueueBackend,
   load: LoadHandler,
-  options: Partial<JobWorkerOptions> = {},
+  options: Partial<JobWorkerOptions> & { readonly extract?: JobHandlers['extract'] } = {},
 ): Promise<OpenWorker> {
   const errors: Error[] = [];
   const worker = new JobWorker(
     backend,
-    { load, extract: () => Promise.reject(new Error('not in this test')) },
+    { load, extract: options.extract ?? (() => Promise.reject(new Error('not in this test'))) },
     {
       name: 'test',
       concurrency: 1,

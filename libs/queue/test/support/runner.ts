@@ -138,7 +138,12 @@ export async function startService(
     reconciler: new Reconciler({ submissions, queue, lookUp, silenceMs: 0 }),
     submit: async () => (await submitWork(queue, submissions, work())).job as LoadJob,
     work: async (workerOptions) =>
-      (await openWorker(backend, (delivery) => runner.run(delivery), workerOptions)).worker,
+      (
+        await openWorker(backend, (delivery) => runner.run(delivery), {
+          extract: (delivery) => runner.run(delivery),
+          ...workerOptions,
+        })
+      ).worker,
     until,
     hurry: async (id) => {
       const before = (await submissions.find(id))?.runs;
