@@ -38,7 +38,7 @@ export async function configurationPage() {
     `\`\`\`yaml\n${EXAMPLE}\n\`\`\``,
     'Then `--target warehouse` names that database, and `inbox:orders.csv` and `outbox:orders.csv` files for `copyline submit`. The name `embedded` means the embedded database, unless a connection has that name.',
     'In `connections`, `control` and `queue`, `${env:NAME}` is replaced by a variable of the environment and `${file:/path}` by the content of a file, without the line end behind it: secrets need not stand in the file. In a URL they must be percent-encoded, in the other form of a conninfo quoted where they have blanks.',
-    'What the name of a source or a sink means is decided by each worker: links are followed as long as they stay in the root, and the token, the configuration file and the files of the embedded database are neither. A hard link cannot be told from a file: let only those write to a root who may read what the worker may read.',
+    'What the name of a source or a sink means is decided by each worker: links are followed as long as they stay in the root, and the token, the configuration file and the files of the embedded database are neither. A hard link cannot be told from a file: let only those write to a root who may read, and in a sink write, what the worker may.',
     '## Environment variables',
     'An empty variable counts as one that is not set.',
     table(
