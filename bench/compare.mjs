@@ -16,7 +16,7 @@ const START_UP_REPETITIONS = 5;
 
 /** @param {{ quick: boolean, shapes?: string[], rows?: number, repetitions?: number }} options */
 export async function compare({ quick, shapes = SHAPES, rows, repetitions }) {
-  const wanted = repetitions ?? (quick ? 1 : 3);
+  const wanted = repetitions ?? (quick ? 1 : 5);
   const server = await startServer();
   try {
     const tools = presentTools();
@@ -90,18 +90,23 @@ async function measureSet(bench, set, repetitions) {
   say(`${set.shape}: ${count(set.rows)} rows, ${count(set.bytes / 1e6)} MB`);
   await warm(set);
   const measured = new Map(bench.tools.map((tool) => [tool, []]));
+  const sets = new Map();
+  for (const tool of bench.tools) {
+    const rows = Math.ceil(set.rows * (tool.share ?? 1));
+    sets.set(tool, rows === set.rows ? set : await dataSet(set.shape, rows));
+  }
   for (let repetition = 0; repetition < repetitions; repetition += 1) {
     // Another one goes first each time: what the machine does meanwhile hits them alike.
     const first = repetition % bench.tools.length;
     const order = [...bench.tools.slice(first), ...bench.tools.slice(0, first)];
     for (const tool of order) {
       if (tool.slow === true && repetition > 0) continue;
-      const run = await load(bench, tool, set);
+      const run = await load(bench, tool, sets.get(tool));
       measured.get(tool).push(run);
       say(`  ${tool.name.padEnd(20)} ${fixed(run.seconds, 2).padStart(7)} s`);
     }
   }
-  return summarize(bench, set, measured);
+  return summarize(bench, sets, measured);
 }
 
 async function load({ server }, tool, set) {
@@ -113,11 +118,14 @@ async function load({ server }, tool, set) {
   return run;
 }
 
-function summarize({ startUp }, set, measured) {
+function summarize({ startUp }, sets, measured) {
   const psqlRuns = measured.get(TOOLS[0]);
   const psql = psqlRuns && median(psqlRuns.map(({ seconds }) => seconds));
   return [...measured].map(([tool, runs]) => {
+    const set = sets.get(tool);
     const seconds = median(runs.map((run) => run.seconds));
+    // Of a tool that has loaded a part of the rows, what all of them would have taken.
+    const share = tool.share ?? 1;
     const middle = (key) => (runs[0][key] === null ? null : median(runs.map((run) => run[key])));
     const net = (total, name) => total - startUp[name];
     return {
@@ -129,8 +137,9 @@ function summarize({ startUp }, set, measured) {
       seconds,
       leastSeconds: Math.min(...runs.map((run) => run.seconds)),
       allSeconds: runs.map((run) => run.seconds),
-      ratio: psql === undefined ? null : psql / seconds,
-      netRatio: psql === undefined ? null : net(psql, TOOLS[0].name) / net(seconds, tool.name),
+      ratio: psql === undefined ? null : (psql * share) / seconds,
+      netRatio:
+        psql === undefined ? null : (net(psql, TOOLS[0].name) * share) / net(seconds, tool.name),
       peakMb: runs[0].peakMb === null ? null : Math.max(...runs.map((run) => run.peakMb)),
       cpuSeconds: middle('cpuSeconds'),
       serverCpuSeconds: middle('serverCpuSeconds'),
@@ -143,6 +152,7 @@ function resultTable(runs) {
     [
       { title: 'set', text: (run) => run.set },
       { title: 'tool', text: (run) => run.tool },
+      { title: 'rows', right: true, text: (run) => count(run.rows) },
       { title: 'n', right: true, text: (run) => String(run.repetitions) },
       { title: 's', right: true, text: (run) => fixed(run.seconds, 2) },
       { title: 'least s', right: true, text: (run) => fixed(run.leastSeconds, 2) },

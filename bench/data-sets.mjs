@@ -5,21 +5,25 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 // Not the package's index: that is for tests and needs vitest around it.
-import { createTableSql, writeCsv } from '../libs/testkit/dist/csv/write-csv.js';
+import { createTableSql as createTable, writeCsv } from '../libs/testkit/dist/csv/write-csv.js';
 
 export const DATA = fileURLToPath(new URL('data/', import.meta.url));
-export const SHAPES = ['mixed', 'narrow', 'wide'];
+/** What the sets of the bench are made of. */
+const KINDS = { mixed: 'lineitem', narrow: 'readings', wide: 'articles' };
+export const SHAPES = Object.keys(KINDS);
 
-export { createTableSql };
+export function createTableSql(table, shape) {
+  return createTable(table, KINDS[shape]);
+}
 
 /** The file of a shape with so many rows; made when it is not there yet. */
 export async function dataSet(shape, rows) {
   await mkdir(DATA, { recursive: true });
-  const file = path.join(DATA, `${shape}-${rows}.csv`);
+  const file = path.join(DATA, `${KINDS[shape]}-${rows}.csv`);
   const existing = await stat(file).catch(() => undefined);
   if (existing === undefined) {
     // Under another name until it is whole: an interrupted run leaves no half file to be measured.
-    await writeCsv(`${file}.part`, { rows, shape });
+    await writeCsv(`${file}.part`, { rows, shape: KINDS[shape] });
     await rename(`${file}.part`, file);
   }
   return { shape, file, rows, bytes: (await stat(file)).size };
@@ -29,7 +33,7 @@ export async function dataSet(shape, rows) {
 export async function cachedRows(shape, { from, to }) {
   const names = await readdir(DATA).catch(() => []);
   const sizes = names
-    .map((name) => Number(new RegExp(`^${shape}-(\\d+)\\.csv$`).exec(name)?.[1]))
+    .map((name) => Number(new RegExp(`^${KINDS[shape]}-(\\d+)\\.csv$`).exec(name)?.[1]))
     .filter((rows) => rows >= from && rows <= to);
   return sizes.length === 0 ? undefined : Math.min(...sizes);
 }

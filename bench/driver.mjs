@@ -51,9 +51,16 @@ try {
   await raw.connect();
   await server.query('create unlogged table bench_driver (a text, b text, c int)');
 
+  /** The rows to copy out: a run of `--only TO` has not copied them in. */
+  const fill = async () => {
+    await server.query('truncate bench_driver');
+    await driver.copyIn(COPY_IN, Readable.from(blocks(), { objectMode: true }));
+  };
+
   /** Each returns bytes or rows, to be sure that it has done its work. */
   const runs = {
     'COPY FROM STDIN': {
+      before: () => Promise.resolve(),
       prepare: () => server.query('truncate bench_driver'),
       expected: ROWS,
       raw: async () => {
@@ -64,12 +71,14 @@ try {
       driver: () => driver.copyIn(COPY_IN, Readable.from(blocks(), { objectMode: true })),
     },
     'COPY TO STDOUT': {
+      before: fill,
       prepare: () => Promise.resolve(),
       expected: BYTES,
       raw: () => lengthOf(raw.query(copyStreams.to(COPY_OUT))),
       driver: () => lengthOf(driver.copyOut(COPY_OUT)),
     },
     'COPY TO STDOUT, whole rows': {
+      before: fill,
       prepare: () => Promise.resolve(),
       expected: BYTES,
       raw: () => lengthOf(raw.query(copyStreams.to(COPY_OUT))),
@@ -80,6 +89,7 @@ try {
   const result = { conditions: conditions(server), bytes: BYTES, rows: ROWS, runs: [] };
   process.stdout.write(`${conditionsText(result.conditions)}\n\n`);
   for (const [what, run] of Object.entries(runs).filter(([name]) => name.includes(values.only))) {
+    await run.before();
     const ratios = [];
     const seconds = { raw: [], driver: [] };
     const cpu = { raw: [], driver: [] };

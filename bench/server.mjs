@@ -43,6 +43,8 @@ export async function startServer(settings = {}) {
     ),
     /** Without the password: that is in `env`. */
     conninfo: `host=${database.host} port=${database.port} user=${database.user} dbname=${database.database} sslmode=disable`,
+    /** The same as a URL. */
+    url: `postgresql://${database.user}@${database.host}:${database.port}/${database.database}`,
     env: { PGPASSWORD: database.password },
     query: async (sql) => (await connection.query(sql)).rows,
     close: async () => {

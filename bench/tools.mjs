@@ -1,8 +1,13 @@
 /** Whom Copyline is compared with, and how each is started. */
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
+/** Debian's packages are for Debian's Python, which another one may hide. */
+const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
 const COPYLINE = here('../apps/cli/bin/copyline.js');
 
 /**
@@ -12,6 +17,7 @@ const COPYLINE = here('../apps/cli/bin/copyline.js');
  *   { file: string, args: string[], env: Record<string, string> }} command
  * @property {(stdout: string, rows: number) => void} [verify] besides the server's count
  * @property {boolean} [slow] several times slower than psql: one repetition is enough
+ * @property {number} [share] so slow that it gets only this share of the rows
  * @property {() => string | undefined} [missing] why it cannot run here
  */
 
@@ -55,10 +61,27 @@ export const TOOLS = [
   },
   {
     name: 'psycopg2',
-    missing: () => whyNot('python3', ['-c', 'import psycopg2']),
+    missing: () => whyNot(PYTHON, ['-c', 'import psycopg2']),
     command: ({ file, table, server }) => ({
-      file: 'python3',
+      file: PYTHON,
       args: [here('clients/psycopg2_copy.py'), server.conninfo, table, file],
+      env: server.env,
+    }),
+  },
+  {
+    name: 'pgloader',
+    slow: true,
+    share: 0.1,
+    missing: () => whyNot('pgloader', ['--version']),
+    command: ({ file, table, server }) => ({
+      file: 'pgloader',
+      args: [
+        ...['--quiet', '--on-error-stop', '--type', 'csv'],
+        ...['--with', 'csv header', '--with', "fields terminated by ','"],
+        ...['--with', "fields optionally enclosed by '\"'"],
+        ...['--root-dir', path.join(tmpdir(), 'copyline-bench-pgloader')],
+        ...[file, `${server.url}?tablename=${table}`],
+      ],
       env: server.env,
     }),
   },

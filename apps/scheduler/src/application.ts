@@ -5,7 +5,7 @@ import helmet from 'helmet';
 
 import type { SchedulerConfig } from './config.ts';
 import { authenticate } from './http/authentication.ts';
-import { BOARD_PATH, dashboardFiles, queueBoard } from './http/pages.ts';
+import { BOARD_PATH, dashboardFiles, queueBoardWhenAsked } from './http/pages.ts';
 import { ProblemFilter } from './http/problem.filter.ts';
 import { nameRequest } from './http/request-id.ts';
 import { SchedulerModule } from './scheduler.module.ts';
@@ -26,7 +26,7 @@ export async function createApplication(config: SchedulerConfig): Promise<NestEx
   app.use(helmet({ strictTransportSecurity: false, contentSecurityPolicy: CONTENT_POLICY }));
   app.use(authenticate(service.access));
   app.useBodyParser('json', { limit: config.maxBodyBytes });
-  app.use(BOARD_PATH, queueBoard(service.queue));
+  app.use(BOARD_PATH, queueBoardWhenAsked(service.queue));
   app.use(dashboardFiles());
   app.useGlobalFilters(new ProblemFilter());
   return app;

@@ -1,23 +1,17 @@
-import { createBullBoard } from '@bull-board/api';
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter';
-import { ExpressAdapter } from '@bull-board/express';
 import type { JobQueue } from '@copyline/queue';
-import express, { type RequestHandler, type Router } from 'express';
+import express, { type RequestHandler } from 'express';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 export const BOARD_PATH = '/queues';
 
-/** The queue's own board. It may look, not touch: the submissions decide what is run. */
-export function queueBoard(queue: JobQueue): RequestHandler {
-  const serverAdapter = new ExpressAdapter();
-  serverAdapter.setBasePath(BOARD_PATH);
-  createBullBoard({
-    queues: [new BullMQAdapter(queue.bullQueue, { readOnlyMode: true })],
-    serverAdapter,
-    options: { uiConfig: { boardTitle: 'Copyline', hideRedisDetails: true } },
-  });
-  return serverAdapter.getRouter() as Router;
+/** The queue's own board; its code, a quarter of what there is to start, comes when somebody looks. */
+export function queueBoardWhenAsked(queue: JobQueue): RequestHandler {
+  let board: Promise<RequestHandler> | undefined;
+  return (request, response, next) => {
+    board ??= import('./queue-board.ts').then((module) => module.queueBoard(queue, BOARD_PATH));
+    board.then((handle) => handle(request, response, next)).catch(next);
+  };
 }
 
 /** The dashboard's files; there is nothing secret in them. */

@@ -1,4 +1,5 @@
-import { CSV_SHAPES, type CsvShape, SeededRandom } from './csv-shapes.ts';
+import { SeededRandom } from './csv-fields.ts';
+import { CSV_SHAPES, type CsvShape } from './csv-shapes.ts';
 
 export interface CsvOptions {
   readonly rows: number;
