@@ -45,13 +45,17 @@ describe('copyline up', () => {
 
     const waited = await run('submit', 'load.yaml', '--wait', '--json');
     const again = await run('submit', 'inbox:airports.csv', '--into', 'airports', '--wait');
+    const out = await run('submit', '--table', 'airports', '--to', 'outbox:out.csv', '--wait');
     const listed = await run('jobs', '--json');
 
     expect(waited.code, waited.stderr).toBe(0);
     expect(JSON.parse(waited.stdout) as LoadReport).toMatchObject({ rowsLoaded: 3376 });
     expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('already loaded')]);
+    expect([out.code, out.stdout]).toEqual([0, expect.stringContaining('extracted 3,376 rows')]);
     const { jobs } = JSON.parse(listed.stdout) as { jobs: Job[] };
-    expect(jobs.map(({ state }) => state)).toEqual(['done', 'done']);
+    expect(jobs.map(({ type, state }) => `${type} ${state}`)).toEqual([
+      ...['extract done', 'load done', 'load done'],
+    ]);
     const refused = await run('submit', 'inbox:none.csv', '--into', 'airports');
     expect([refused.code, refused.stderr]).toEqual([
       1,

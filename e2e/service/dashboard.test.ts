@@ -2,6 +2,7 @@ import {
   hasBrowser,
   openBrowser,
   openGate,
+  openReadGate,
   postgres18,
   useOwnDatabase,
   waitFor,
@@ -105,6 +106,61 @@ describe.skipIf(!hasBrowser())('the Runs page in a browser', () => {
     await gate.release();
 
     expect((await scheduler.job(id)).state).toBe('cancelled');
+    expect(faults()).toEqual([]);
+    worker.kill('SIGTERM');
+    await worker.exit;
+  });
+
+  it('shows extracts beside loads: at work, done, failed, cancelled', async () => {
+    const { service, scheduler } = await prepare();
+    const gate = await openReadGate(db, 'numbers', { rows: ROWS, at: ROWS / 2 });
+    const worker = await service.startWorker();
+    const { page, faults } = await openPage(scheduler.url);
+    await signIn(page, scheduler);
+    const from = { table: 'numbers', columns: ['rid', 'filler'], where: 'rid > 0' };
+    const submit = (to: string): Promise<{ id: string }> =>
+      scheduler.submitExtract({ from, to: `outbox:${to}`, rowsPerFile: 25_000 });
+    const { id } = await submit('numbers.csv');
+    const row = page.locator(`[data-testid=run][data-job="${id}"]`);
+    await gate.reached({ timeoutMs: 30_000 });
+    await page.locator(`[data-job="${id}"][data-state=running]`).waitFor();
+    await waitFor('rows to be told', async () => {
+      return /[1-9]/.test((await row.locator('.cell-rows').textContent()) ?? '');
+    });
+    expect(await row.textContent()).toContain('target · numbers');
+    expect(await row.textContent()).toContain('outbox:numbers.csv');
+    await row.getByTestId('type').waitFor();
+    await page.goto(`${scheduler.url}/#/jobs/${id}`);
+    const panel = page.getByTestId('panel');
+    await panel.getByTestId('panel-progress').waitFor();
+    await shot(page, 'extract-running');
+
+    const { id: unwanted } = await submit('unwanted.csv');
+    await scheduler.jobWhen(unwanted, 'to run', ({ state }) => state === 'running');
+    await page.goto(`${scheduler.url}/#/jobs/${unwanted}`);
+    await page.getByRole('button', { name: 'Cancel extract…' }).click();
+    await page.getByRole('button', { name: 'Yes, cancel the extract' }).click();
+    await page.getByText('It was cancelled. Nothing is published.').waitFor({ timeout: 20_000 });
+
+    await gate.release();
+    await page.locator(`[data-job="${id}"][data-state=done]`).waitFor({ timeout: 30_000 });
+    await page.goto(`${scheduler.url}/#/jobs/${id}`);
+    await page.getByText('60,000 rows are in 3 files of outbox:numbers.csv.').waitFor();
+    const files = (await panel.getByTestId('panel-files').textContent()) ?? '';
+    for (const part of ['numbers-00001.csv', 'numbers-00003.csv', '10,000 rows', 'manifest.json']) {
+      expect(files).toContain(part);
+    }
+    await shot(page, 'extract-done');
+
+    const { id: again } = await submit('numbers.csv');
+    await page.locator(`[data-job="${again}"][data-state=failed]`).waitFor({ timeout: 30_000 });
+    await page.goto(`${scheduler.url}/#/jobs/${again}`);
+    await panel.getByText('SINK_EXISTS').waitFor();
+    await page.getByText('It failed. Nothing is published.').waitFor();
+    await shot(page, 'extract-failed');
+    await page.goto(`${scheduler.url}/#/`);
+    await panel.waitFor({ state: 'detached' });
+    await shot(page, 'extract-list');
     expect(faults()).toEqual([]);
     worker.kill('SIGTERM');
     await worker.exit;

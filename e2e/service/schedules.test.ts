@@ -1,4 +1,4 @@
-import type { Occurrence, Schedule } from '@copyline/contracts';
+import type { LoadJob, Occurrence, Schedule } from '@copyline/contracts';
 import { openGate, postgres18, useOwnDatabase, waitFor } from '@copyline/testkit';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -79,7 +79,7 @@ describe('schedules', () => {
     const runNow = async (): Promise<unknown> => {
       const answer = await scheduler.fetch('/schedules/daily/run', { method: 'POST' });
       const { job } = (await answer.json()) as { job: { id: string } };
-      const { state, report } = await scheduler.jobEnded(job.id);
+      const { state, report } = (await scheduler.jobEnded(job.id)) as LoadJob;
       return [state, report?.deduplicated];
     };
     await writeFile(join(service.inbox, 'day.csv'), 'rid\n1\n');

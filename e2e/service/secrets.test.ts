@@ -45,7 +45,15 @@ describe.each(BACKENDS)('secrets, with the queue in %s', (backend) => {
     );
     expect(good.state).toBe('done');
     expect(bad).toMatchObject({ state: 'failed', error: { code: 'AUTH_FAILED' } });
-    answers.push(JSON.stringify(good), JSON.stringify(bad));
+    const extract = { from: { table: 't' }, to: 'outbox:rows.csv' };
+    const out = await scheduler.jobEnded((await scheduler.submitExtract(extract)).id);
+    const shut = await scheduler.jobEnded(
+      (await scheduler.submitExtract({ ...extract, to: 'outbox:x.csv', connection: 'broken' })).id,
+    );
+    expect([out.state, shut.error?.code]).toEqual(['done', 'AUTH_FAILED']);
+    const jobs = JSON.stringify([good, bad, out, shut]);
+    expect(jobs, 'a path of the machine').not.toContain(service.home);
+    answers.push(jobs);
     const paths = ['/jobs', '/status', '/schedules', '/openapi.json', '/jobs/nothing'];
     for (const path of paths) answers.push(await (await scheduler.fetch(path)).text());
     // Whoever puts a secret where none belongs is not shown it again.

@@ -1,4 +1,11 @@
-import { isFinal, type Job, type LoadRequestInput, type Problem } from '@copyline/contracts';
+import {
+  isFinal,
+  type ExtractJob,
+  type ExtractRequestInput,
+  type Job,
+  type LoadRequestInput,
+  type Problem,
+} from '@copyline/contracts';
 import {
   runProcess,
   startRedis,
@@ -34,6 +41,8 @@ export interface Service {
   readonly home: string;
   /** The folder of the root `inbox`. */
   readonly inbox: string;
+  /** The folder of the root `outbox`, which may be written to. */
+  readonly outbox: string;
   readonly redis: PrivateRedis | undefined;
   startScheduler(): Promise<Scheduler>;
   startWorker(options?: { readonly env?: Readonly<Record<string, string>> }): Promise<Worker>;
@@ -52,6 +61,8 @@ export interface Scheduler extends RunningProcess {
   fetch(path: string, init?: RequestInit): Promise<Response>;
   /** @throws when it is refused, with the problem */
   submit(load: LoadRequestInput, key?: string): Promise<Job>;
+  /** The same for an extract. */
+  submitExtract(extract: ExtractRequestInput, key?: string): Promise<ExtractJob>;
   job(id: string): Promise<Job>;
   /** Waits for a job to have ended, or to be as told. */
   jobWhen(id: string, description: string, is: (job: Job) => boolean): Promise<Job>;
@@ -65,8 +76,8 @@ export async function createService(
 ): Promise<Service> {
   const home = await mkdtemp(join(tmpdir(), 'copyline-service-'));
   onTestFinished(() => rm(home, { recursive: true, force: true }));
-  const inbox = join(home, 'inbox');
-  await mkdir(inbox);
+  const [inbox, outbox] = [join(home, 'inbox'), join(home, 'outbox')];
+  await Promise.all([mkdir(inbox), mkdir(outbox)]);
   const redis = backend === 'redis' ? await startRedis(redisOptions) : undefined;
   await writeFile(
     join(home, 'copyline.yaml'),
@@ -75,6 +86,8 @@ export async function createService(
       '  target: ${env:TEST_DATABASE}',
       'sources:',
       '  inbox: ./inbox',
+      'sinks:',
+      '  outbox: ./outbox',
       'control: target',
       `queue: ${redis === undefined ? 'postgres' : '${env:TEST_REDIS}'}`,
     ].join('\n'),
@@ -99,6 +112,7 @@ export async function createService(
   return {
     home,
     inbox,
+    outbox,
     redis,
     startScheduler: async () => {
       const running = start('scheduler');
@@ -200,16 +214,19 @@ function schedulerOf(running: RunningProcess, url: string, token: string): Sched
     });
     return last as unknown as Job;
   };
+  const post = (path: string, work: object, key: string | undefined): Promise<Job> =>
+    call(path, {
+      method: 'POST',
+      body: JSON.stringify({ connection: 'target', ...work }),
+      ...(key === undefined ? {} : { headers: { 'Idempotency-Key': key } }),
+    });
   return withMembers(running, {
     url,
     token,
     fetch: fetchApi,
-    submit: (load: LoadRequestInput, key?: string) =>
-      call('/loads', {
-        method: 'POST',
-        body: JSON.stringify({ connection: 'target', ...load }),
-        ...(key === undefined ? {} : { headers: { 'Idempotency-Key': key } }),
-      }),
+    submit: (load: LoadRequestInput, key?: string) => post('/loads', load, key),
+    submitExtract: (extract: ExtractRequestInput, key?: string) =>
+      post('/extracts', extract, key) as Promise<ExtractJob>,
     job: (id: string) => call(`/jobs/${id}`),
     jobWhen,
     jobEnded: (id: string) => jobWhen(id, 'to end', ({ state }) => isFinal(state)),

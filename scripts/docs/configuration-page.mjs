@@ -16,6 +16,8 @@ connections:
   archive: host=archive.example.com dbname=archive user=etl password=\${file:/run/secrets/archive}
 sources:
   inbox: ./inbox
+sinks:
+  outbox: ./outbox
 control: warehouse
 queue: redis://cache.example.com:6379
 worker:
@@ -34,9 +36,9 @@ export async function configurationPage() {
       keyRows(z.toJSONSchema(configSchema, { io: 'input' })),
     ),
     `\`\`\`yaml\n${EXAMPLE}\n\`\`\``,
-    'Then `--target warehouse` names that database, and `inbox:orders.csv` a file for `copyline submit`. The name `embedded` means the embedded database, unless a connection has that name.',
+    'Then `--target warehouse` names that database, and `inbox:orders.csv` and `outbox:orders.csv` files for `copyline submit`. The name `embedded` means the embedded database, unless a connection has that name.',
     'In `connections`, `control` and `queue`, `${env:NAME}` is replaced by a variable of the environment and `${file:/path}` by the content of a file, without the line end behind it: secrets need not stand in the file. In a URL they must be percent-encoded, in the other form of a conninfo quoted where they have blanks.',
-    'What a source name means is decided by each worker: links are followed as long as they stay in the root, and the token, the configuration file and the files of the embedded database are never a source. A hard link cannot be told from a file: let only those write to a root who may read what the worker may read.',
+    'What the name of a source or a sink means is decided by each worker: links are followed as long as they stay in the root, and the token, the configuration file and the files of the embedded database are neither. A hard link cannot be told from a file: let only those write to a root who may read, and in a sink write, what the worker may.',
     '## Environment variables',
     'An empty variable counts as one that is not set.',
     table(

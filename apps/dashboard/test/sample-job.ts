@@ -1,4 +1,10 @@
-import type { Job, LoadReport, ReportError } from '@copyline/contracts';
+import type {
+  ExtractJob,
+  ExtractReport,
+  LoadJob,
+  LoadReport,
+  ReportError,
+} from '@copyline/contracts';
 
 /** The moment in which the tests take place. */
 export const NOW = Date.parse('2026-11-21T12:00:00.000Z');
@@ -8,8 +14,9 @@ export function ago(seconds: number): string {
 }
 
 /** A queued load, but for what a test cares about. */
-export function sampleJob(more: Partial<Job> = {}): Job {
+export function sampleJob(more: Partial<LoadJob> = {}): LoadJob {
   return {
+    type: 'load',
     id: '0198c0de-0001-7a11-8bad-000000000001',
     state: 'queued',
     load: {
@@ -90,6 +97,51 @@ export function sampleError(more: Partial<ReportError> = {}): ReportError {
     commitState: 'rolled_back',
     located: false,
     advice: 'Correct the value.',
+    ...more,
+  };
+}
+
+/** A queued extract, but for what a test cares about. */
+export function sampleExtract(more: Partial<ExtractJob> = {}): ExtractJob {
+  const { load: _load, type: _type, ...rest } = sampleJob();
+  return {
+    ...{ ...rest, progress: null, report: null },
+    type: 'extract',
+    extract: {
+      from: { table: 'sales.orders' },
+      to: 'outbox:orders.csv',
+      connection: 'warehouse',
+      format: 'csv',
+      csv: {
+        delimiter: ',',
+        quote: '"',
+        null: '',
+        header: true,
+        quoting: 'needed',
+        excelSafe: false,
+      },
+      overwrite: false,
+    },
+    ...more,
+  };
+}
+
+export function sampleExtractReport(more: Partial<ExtractReport> = {}): ExtractReport {
+  return {
+    extractId: '0198c0de-0001-7a11-8bad-000000000001',
+    status: 'extracted',
+    source: { database: 'postgresql://db/dwh', table: 'sales.orders' },
+    to: 'outbox:orders.csv',
+    manifest: 'outbox:orders.csv.manifest.json',
+    files: [{ name: 'orders.csv', rows: 1000, bytes: 50_000, digest: `xxh128:${'0'.repeat(32)}` }],
+    rowsExtracted: 1000,
+    bytesWritten: 50_000,
+    rowsRead: 1000,
+    bytesRead: 50_000,
+    durationMs: 2500,
+    phases: { connect: 10, copy: 2000, publish: 30 },
+    warnings: [],
+    error: null,
     ...more,
   };
 }

@@ -1,6 +1,7 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 
 import { EventsController } from './api/events.controller.ts';
+import { ExtractsController } from './api/extracts.controller.ts';
 import { HealthController } from './api/health.controller.ts';
 import { JobsController } from './api/jobs.controller.ts';
 import { LoadsController } from './api/loads.controller.ts';
@@ -12,6 +13,7 @@ import { SchedulerService } from './scheduler.service.ts';
 
 export const CONTROLLERS = [
   EventsController,
+  ExtractsController,
   HealthController,
   JobsController,
   LoadsController,

@@ -1,5 +1,5 @@
 import { connectionNames, controlTarget, TargetPools, type Target } from '@copyline/config';
-import type { ServiceStatus } from '@copyline/contracts';
+import { fileOf, type ServiceStatus } from '@copyline/contracts';
 import {
   Access,
   createLedgerLookup,
@@ -105,6 +105,7 @@ export class SchedulerService implements OnApplicationShutdown {
       workers: await this.#workers.list(),
       connections: connectionNames(settings),
       sources: Object.keys(settings.sources),
+      sinks: Object.keys(settings.sinks),
     };
   }
 
@@ -132,7 +133,7 @@ export class SchedulerService implements OnApplicationShutdown {
 
   async #fire(): Promise<void> {
     for (const job of await this.schedules.fireDue()) {
-      this.#log.log(`${job.schedule?.name ?? ''} is due: job ${job.id} for ${job.load.source}`);
+      this.#log.log(`${job.schedule?.name ?? ''} is due: job ${job.id} for ${fileOf(job)}`);
       // Should this fail, the reconciler tells the queue.
       await enqueueSubmission(this.queue, this.submissions, job);
     }

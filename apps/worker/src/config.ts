@@ -6,9 +6,9 @@ export interface WorkerConfig {
   readonly settings: Settings;
   /** Host and process: how ledger, queue and page call it. */
   readonly name: string;
-  /** Loads at a time. */
+  /** Jobs at a time. */
   readonly concurrency: number;
-  /** How long a load may go on after the worker was told to stop. */
+  /** How long a job may go on after the worker was told to stop. */
   readonly graceMs: number;
   /** How long the queue waits for a sign of life before it gives a job to another worker. */
   readonly lockMs: number;

@@ -12,6 +12,7 @@ import {
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
 
 import type { WorkerConfig } from './config.ts';
+import { createExtractRunner } from './extract-runner.ts';
 import { createLoadRunner } from './load-runner.ts';
 
 /** Often enough for a page that shows which workers are there. */
@@ -24,7 +25,7 @@ const STUCK_AFTER_MS = 60_000;
 /** A ROLLBACK is fast; whoever supervises us gives us some ten seconds more than the grace. */
 const ROLLBACK_MS = 8_000;
 
-/** One worker: takes loads from the queue, runs them, and gives them up in good order. */
+/** One worker: takes loads and extracts from the queue, runs them, and gives them up in good order. */
 export class LoadWorker implements OnApplicationShutdown {
   readonly #config: WorkerConfig;
   readonly #log: Logger;
@@ -73,7 +74,7 @@ export class LoadWorker implements OnApplicationShutdown {
     });
     const control = controlTarget(settings, onStatus);
     for (const warning of control.warnings) log.warn(warning);
-    // Two for each load: its own, and one to look for the outcome when that is lost.
+    // Two for each job: its own, and one to look for the outcome when that is lost.
     const pools = new TargetPools(settings, {
       max: concurrency * 2,
       applicationName: 'copyline worker',
@@ -89,6 +90,7 @@ export class LoadWorker implements OnApplicationShutdown {
       submissions: service.submissions,
       runLoad: createLoadRunner(settings, pools),
       lookUp: createLedgerLookup((target) => pools.connect(target), settings.ledgerSchema),
+      extracts: createExtractRunner(settings, pools),
       worker: name,
       retry: { attempts: config.attempts },
     });
@@ -96,11 +98,14 @@ export class LoadWorker implements OnApplicationShutdown {
     const id = await workers.register(name, concurrency);
     const jobs = new JobWorker(
       service.backend,
-      { load: (delivery) => runner.run(delivery) },
+      {
+        load: (delivery) => runner.run(delivery),
+        extract: (delivery) => runner.run(delivery),
+      },
       { name, concurrency, lockMs, onError },
     );
     await jobs.waitUntilReady();
-    log.log(`Taking loads from the queue in ${service.queue.at}, ${String(concurrency)} at a time`);
+    log.log(`Taking jobs from the queue in ${service.queue.at}, ${String(concurrency)} at a time`);
     return new LoadWorker(config, { log, control, service, pools, jobs, workers, id });
   }
 
@@ -118,12 +123,12 @@ export class LoadWorker implements OnApplicationShutdown {
     if (this.#jobs.isRunning && !isStuck) return;
     throw new CopylineError(
       'QUEUE_UNAVAILABLE',
-      isStuck ? 'Loads are waiting, and this worker takes none' : 'The worker takes no loads',
+      isStuck ? 'Jobs are waiting, and this worker takes none' : 'The worker takes no jobs',
     );
   }
 
   /**
-   * Takes no more loads and lets those at work end, within the grace; then they are rolled back and go
+   * Takes no more jobs and lets those at work end, within the grace; then they are rolled back and go
    * back to the queue.
    *
    * @returns whether all have ended in good order
@@ -142,7 +147,7 @@ export class LoadWorker implements OnApplicationShutdown {
     this.#log.log(
       running === 0
         ? 'Stopping'
-        : `Stopping; ${String(running)} loads at work may go on for ${seconds} s`,
+        : `Stopping; ${String(running)} jobs at work may go on for ${seconds} s`,
     );
     const isOrderly = await this.#jobs.close(this.#config.graceMs, ROLLBACK_MS);
     clearInterval(this.#beat);
@@ -155,7 +160,7 @@ export class LoadWorker implements OnApplicationShutdown {
     } catch (error) {
       this.#log.warn(`While stopping: ${messageOf(error)}`);
     }
-    this.#log.log(isOrderly ? 'Stopped' : 'Stopped although a load did not let go in time');
+    this.#log.log(isOrderly ? 'Stopped' : 'Stopped although a job did not let go in time');
     return isOrderly;
   }
 

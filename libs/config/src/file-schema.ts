@@ -44,15 +44,15 @@ export const schedulerSchema = z.strictObject({
 });
 
 export const workerSchema = z.strictObject({
-  concurrency: count(2, 1, 64).describe('Loads that one worker runs at a time.'),
+  concurrency: count(2, 1, 64).describe('Loads and extracts that one worker runs at a time.'),
   graceSeconds: seconds(30, 0, 3600).describe(
-    'How long a stopping worker lets its loads go on before it rolls them back and returns them to the queue.',
+    'How long a stopping worker lets its jobs go on before it rolls them back and returns them to the queue.',
   ),
   lockSeconds: seconds(30, 1, 3600).describe(
     'How long a worker that has gone silent keeps its jobs.',
   ),
   attempts: count(5, 1, 100).describe(
-    'How often a load is tried when it fails for passing reasons.',
+    'How often a job is tried when it fails for passing reasons.',
   ),
   host: host('Address that the health endpoints listen on.'),
   port: port(DEFAULT_WORKER_PORT, 'Port of the health endpoints; 0 takes any free one.'),
@@ -63,7 +63,7 @@ export const configSchema = z.strictObject({
   connections: z
     .record(nameSchema, z.string())
     .default({})
-    .describe('Databases by name, each a conninfo; what a load may name as its target.'),
+    .describe('Databases by name, each a conninfo; what a load or an extract may name.'),
   ledgerSchema: z
     .string()
     .min(1)
@@ -74,6 +74,12 @@ export const configSchema = z.strictObject({
     .optional()
     .describe(
       'Folders by name, relative to this file: `inbox:orders.csv` is `orders.csv` in the folder `inbox`. A submitted load can read these and nothing else. Without a configuration file: `inbox: ./inbox`; with a file that names none: none.',
+    ),
+  sinks: z
+    .record(rootNameSchema, z.string().min(1))
+    .optional()
+    .describe(
+      'Folders by name, as in `sources`, that submitted extracts may write to, and nothing else. Without a configuration file: `outbox: ./outbox`; with a file that names none: none, and no extract can be submitted.',
     ),
   control: z
     .string()

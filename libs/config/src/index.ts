@@ -10,8 +10,10 @@ export { TargetPools } from './target-pools.ts';
 export type { TargetPoolsOptions } from './target-pools.ts';
 export { resolveSource } from './source.ts';
 export type { FoundSource } from './source.ts';
+export { resolveSink } from './sink.ts';
+export type { FoundSink } from './sink.ts';
 
-// Descriptions of loads, in the same language as the configuration
+// Descriptions of loads and extracts, in the same language as the configuration
 export { readYamlFile } from './settings.ts';
 export type { YamlFile } from './yaml-file.ts';
 export { faultsOf, faultText } from './faults.ts';

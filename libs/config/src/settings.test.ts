@@ -34,7 +34,7 @@ describe('the settings', () => {
       connections: {},
       ledgerSchema: 'copyline',
       sources: { inbox: join(directory, 'inbox') },
-      hasDefaultSources: true,
+      hasDefaultRoots: true,
       queue: { backend: 'postgres' },
       scheduler: { host: '127.0.0.1', port: 7420, reconcileSeconds: 5, maxBodyBytes: 65536 },
       worker: {
@@ -53,7 +53,7 @@ describe('the settings', () => {
 
   it('have no roots when a file names none', async () => {
     const settings = await read('ledgerSchema: etl\n');
-    expect(settings).toMatchObject({ ledgerSchema: 'etl', sources: {}, hasDefaultSources: false });
+    expect(settings).toMatchObject({ ledgerSchema: 'etl', sources: {}, hasDefaultRoots: false });
   });
 
   it('take folders relative to the file', async () => {

@@ -29,8 +29,10 @@ export interface Settings {
   readonly ledgerSchema: string;
   /** Absolute folders by the name of the root. */
   readonly sources: Readonly<Record<string, string>>;
-  /** Nobody has chosen the roots: there is only the inbox of the working directory. */
-  readonly hasDefaultSources: boolean;
+  /** The same of those that extracts may write to. */
+  readonly sinks: Readonly<Record<string, string>>;
+  /** Nobody has chosen the roots: there are only inbox and outbox of the working directory. */
+  readonly hasDefaultRoots: boolean;
   /** The control database, a name or a conninfo; see `controlTarget`. */
   readonly control: Secret;
   readonly hasPlainControlPassword: boolean;
@@ -52,8 +54,9 @@ export interface SettingsOrigin {
   readonly cwd?: string;
 }
 
-/** The root of the quick start, when nothing is configured. */
+/** The roots of the quick start, when nothing is configured. */
 const DEFAULT_SOURCES = { inbox: 'inbox' };
+const DEFAULT_SINKS = { outbox: 'outbox' };
 const DEFAULT_FILE = 'copyline.yaml';
 
 /**
@@ -79,6 +82,7 @@ export async function readSettings(origin: SettingsOrigin): Promise<Settings> {
 
   const config = withOverrides(fromFile.config, fromEnv);
   const sources = config.sources ?? (hasFile ? {} : DEFAULT_SOURCES);
+  const sinks = config.sinks ?? (hasFile ? {} : DEFAULT_SINKS);
   const folder = hasFile ? dirname(file) : cwd;
   const queue = parseQueueAddress(config.queue);
   if (typeof queue === 'string') throw invalidSettings({ 'the queue': [queue] });
@@ -89,7 +93,8 @@ export async function readSettings(origin: SettingsOrigin): Promise<Settings> {
     plainPasswords: fromFile.plainPasswords,
     ledgerSchema: config.ledgerSchema,
     sources: mapValues(sources, (path) => resolve(folder, path)),
-    hasDefaultSources: !hasFile,
+    sinks: mapValues(sinks, (path) => resolve(folder, path)),
+    hasDefaultRoots: !hasFile,
     control: new Secret(config.control),
     hasPlainControlPassword:
       fromFile.hasPlainControlPassword && fromEnv.overrides.top['control'] === undefined,

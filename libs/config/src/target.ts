@@ -62,7 +62,7 @@ export function resolveTarget(
 }
 
 /**
- * The database that a submitted load names: a configured connection, or `embedded`. Never a
+ * The database that a submitted load or extract names: a configured connection, or `embedded`. Never a
  * conninfo, which would let whoever submits choose where this machine connects to.
  *
  * @throws CopylineError `CONNECTION_UNKNOWN`, naming those that there are; `CONNINFO_INVALID` for a
@@ -75,12 +75,12 @@ export function connectionNamed(
 ): Target {
   const named = findNamed(name, settings, onStatus);
   if (named !== undefined) return named;
-  throw new CopylineError('CONNECTION_UNKNOWN', 'The connection of the load is not configured', {
+  throw new CopylineError('CONNECTION_UNKNOWN', 'The connection is not configured', {
     expected: `one of ${connectionNames(settings).join(', ')}`,
   });
 }
 
-/** What a submitted load may name as its connection. */
+/** What may be named as the connection of a load or an extract. */
 export function connectionNames(settings: Settings): string[] {
   return [...new Set([EMBEDDED_CONNECTION, ...Object.keys(settings.connections)])];
 }

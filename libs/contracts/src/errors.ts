@@ -40,7 +40,7 @@ export const ERROR_GROUPS = {
   target: TARGET_ERRORS,
   ledger: LEDGER_ERRORS,
   extracts: EXTRACT_ERRORS,
-  'submitted loads': SERVICE_ERRORS,
+  'submitted loads and extracts': SERVICE_ERRORS,
   'the embedded database': EMBEDDED_ERRORS,
   'the process': PROCESS_ERRORS,
 } as const;

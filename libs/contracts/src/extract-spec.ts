@@ -43,9 +43,20 @@ const querySourceSchema = z.strictObject({
 
 /** What an extract is: everything that a user decides about it. */
 export const extractSpecSchema = z.strictObject({
-  from: z.union([tableSourceSchema, querySourceSchema]),
+  from: z.union([tableSourceSchema, querySourceSchema], {
+    error: 'is {table, columns, where} or {query}',
+  }),
   /** A local file, or whatever reads the standard output: that cannot be taken back. */
-  to: z.union([z.literal('stdout'), z.strictObject({ path: storable })]),
+  to: z.union([
+    z.literal('stdout'),
+    z.strictObject({
+      path: storable,
+      /** What reports call it. Default: the path. */
+      name: storable.optional(),
+      /** A folder that the file must really lie in, links followed. */
+      within: storable.optional(),
+    }),
+  ]),
   /** Default: parquet for a path that ends in `.parquet`, else csv. */
   format: z.enum(['csv', 'parquet']).optional(),
   /** Only of CSV. */

@@ -28,25 +28,41 @@ export {
 } from './extract-report.ts';
 export type { ExtractedFile, ExtractReport, Manifest, VerifyReport } from './extract-report.ts';
 
-// A load that is submitted, and the job it becomes
+// A load or an extract that is submitted, and the job it becomes
 export {
   EMBEDDED_CONNECTION,
   loadRequestSchema,
   nameSchema,
-  parseSourceName,
+  parseRootedName,
   sourceNameSchema,
 } from './load-request.ts';
 export type { LoadRequest, LoadRequestInput } from './load-request.ts';
+export { extractRequestSchema, scheduledExtractSchema, sinkNameSchema } from './extract-request.ts';
+export type { ExtractRequest, ExtractRequestInput, ScheduledExtract } from './extract-request.ts';
 export {
+  extractJobSchema,
+  fileOf,
   FINAL_STATES,
   isFinal,
   JOB_STATES,
+  JOB_TYPE_NAMES,
   jobListSchema,
   jobProgressSchema,
   jobSchema,
   jobStateSchema,
+  loadJobSchema,
 } from './job.ts';
-export type { Job, JobList, JobProgress, JobState } from './job.ts';
+export type {
+  ExtractJob,
+  ExtractJobProgress,
+  Job,
+  JobList,
+  JobProgress,
+  JobState,
+  JobTypeName,
+  LoadJob,
+  Work,
+} from './job.ts';
 export { occurrenceSchema, scheduleSchema, scheduleSpecSchema } from './schedule.ts';
 export type { Occurrence, Schedule, ScheduleSpec, ScheduleSpecInput } from './schedule.ts';
 

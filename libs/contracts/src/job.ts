@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+import { extractReportSchema } from './extract-report.ts';
+import { extractRequestSchema } from './extract-request.ts';
 import { loadReportSchema, reportErrorSchema } from './load-report.ts';
 import { loadRequestSchema, nameSchema } from './load-request.ts';
 
@@ -14,7 +16,7 @@ const instant = z.iso.datetime();
  * - `running`: a worker is at it.
  * - `waiting`: it failed for a passing reason, or another run holds its source; tried again later.
  * - `in-doubt`: the answer to COMMIT was lost; the next run asks the ledger before anything else.
- * - `done`, `failed`, `cancelled`: final. Only `done` has rows in the target.
+ * - `done`, `failed`, `cancelled`: final. Only `done` has rows in the target, or files in the sink.
  */
 export const JOB_STATES = [
   ...(['queued', 'running', 'waiting', 'in-doubt'] as const),
@@ -44,12 +46,24 @@ export const jobProgressSchema = z.strictObject({
 });
 export type JobProgress = z.infer<typeof jobProgressSchema>;
 
-/** A submitted load and what has become of it. */
-export const jobSchema = z.strictObject({
+/** How far a running extract has come. Nobody knows beforehand how much there is. */
+export const extractJobProgressSchema = z.strictObject({
+  phase: z.string(),
+  /** What the server has sent. */
+  bytesRead: count,
+  rowsRead: count,
+  bytesPerSecond: z.number().nonnegative().nullable(),
+  rowsPerSecond: z.number().nonnegative().nullable(),
+});
+export type ExtractJobProgress = z.infer<typeof extractJobProgressSchema>;
+
+/** The types of jobs, as the control database and the queue call them. */
+export const JOB_TYPE_NAMES = ['load', 'extract'] as const;
+export type JobTypeName = (typeof JOB_TYPE_NAMES)[number];
+
+const members = {
   id: z.uuid(),
   state: jobStateSchema,
-  /** The load as it was asked for. */
-  load: loadRequestSchema,
   /** The occurrence that submitted it, if a schedule did. */
   schedule: z.strictObject({ name: nameSchema, nominalAt: instant }).nullable(),
   /** How many times a worker has begun. */
@@ -62,15 +76,46 @@ export const jobSchema = z.strictObject({
   nextRunAt: instant.nullable(),
   /** Host and process of the last run. */
   worker: z.string().nullable(),
-  progress: jobProgressSchema.nullable(),
-  /** Of the last run that has ended. */
-  report: loadReportSchema.nullable(),
   /** Why the last run has failed; also of a job that waits. */
   error: reportErrorSchema.nullable(),
   /** Goes up with every change: of two views of a job the higher one is the newer. */
   revision: count,
+};
+
+/** A submitted load and what has become of it. */
+export const loadJobSchema = z.strictObject({
+  type: z.literal('load'),
+  /** The load as it was asked for. */
+  load: loadRequestSchema,
+  ...members,
+  progress: jobProgressSchema.nullable(),
+  /** Of the last run that has ended. */
+  report: loadReportSchema.nullable(),
 });
+export type LoadJob = z.infer<typeof loadJobSchema>;
+
+/** A submitted extract and what has become of it. Its id is also that of the extract. */
+export const extractJobSchema = z.strictObject({
+  type: z.literal('extract'),
+  /** The extract as it was asked for. */
+  extract: extractRequestSchema,
+  ...members,
+  progress: extractJobProgressSchema.nullable(),
+  /** Of the last run that has ended. */
+  report: extractReportSchema.nullable(),
+});
+export type ExtractJob = z.infer<typeof extractJobSchema>;
+
+export const jobSchema = z.discriminatedUnion('type', [loadJobSchema, extractJobSchema]);
 export type Job = z.infer<typeof jobSchema>;
+
+/** What is to be done, without what has become of it. */
+export type Work = Pick<LoadJob, 'type' | 'load'> | Pick<ExtractJob, 'type' | 'extract'>;
+
+/** The file that a job is about: the source of a load, the sink of an extract. */
+export function fileOf(work: Work): string {
+  return work.type === 'load' ? work.load.source : work.extract.to;
+}
 
 export const jobListSchema = z.strictObject({
   jobs: z.array(jobSchema),

@@ -3,21 +3,28 @@ import { z } from 'zod';
 import { loadSpecSchema } from './load-spec.ts';
 
 /**
- * A source by name: a configured root and a path below it. Bare paths never travel through a queue:
- * what one machine may read is decided by the roots in its configuration.
+ * A file by name: a configured root and a path below it. Bare paths never travel through a queue:
+ * what one machine may read or write is decided by the roots in its configuration.
  */
-export const sourceNameSchema = z
-  .string()
-  .max(1024)
-  .regex(/^[a-z][a-z0-9_-]*:[^/]/, {
-    error: 'is written root:path, for example inbox:orders.csv',
-    abort: true,
-  })
-  .refine((name) => !/[\0\\\p{Cs}]/u.test(name), 'has a NUL, a backslash or half a surrogate pair')
-  .refine(
-    (name) => pathBelowRoot(name).every((part) => part !== '' && part !== '.' && part !== '..'),
-    'has an empty part, “.” or “..” in its path',
-  );
+export const rootedNameSchema = (example: string): z.ZodString =>
+  z
+    .string()
+    .max(1024)
+    .regex(/^[a-z][a-z0-9_-]*:[^/]/, {
+      error: `is written root:path, for example ${example}`,
+      abort: true,
+    })
+    .refine(
+      (name) => !/[\0\\\p{Cs}]/u.test(name),
+      'has a NUL, a backslash or half a surrogate pair',
+    )
+    .refine(
+      (name) => pathBelowRoot(name).every((part) => part !== '' && part !== '.' && part !== '..'),
+      'has an empty part, “.” or “..” in its path',
+    );
+
+/** A source by name. */
+export const sourceNameSchema = rootedNameSchema('inbox:orders.csv');
 
 /** The name of a connection, a root or a schedule. */
 export const nameSchema = z
@@ -42,11 +49,11 @@ export type LoadRequest = z.infer<typeof loadRequestSchema>;
 export type LoadRequestInput = z.input<typeof loadRequestSchema>;
 
 /** `inbox:2026/orders.csv` → `inbox` and its path. */
-export function parseSourceName(name: string): { readonly root: string; readonly path: string } {
+export function parseRootedName(name: string): { readonly root: string; readonly path: string } {
   const colon = name.indexOf(':');
   return { root: name.slice(0, colon), path: name.slice(colon + 1) };
 }
 
 function pathBelowRoot(name: string): string[] {
-  return parseSourceName(name).path.split('/');
+  return parseRootedName(name).path.split('/');
 }

@@ -1,27 +1,42 @@
 import { z } from 'zod';
 
+import { scheduledExtractSchema } from './extract-request.ts';
 import { loadRequestSchema, nameSchema } from './load-request.ts';
 
 const instant = z.iso.datetime();
 
-/** A schedule as it is written. */
-export const scheduleSpecSchema = z.strictObject({
+const members = {
   /** Five fields, or six with seconds first: `0 2 * * *` is two o'clock every night. */
   cron: z.string().min(1).max(128),
   /** An IANA name, `Europe/Berlin`; the hours of `cron` are hours of that zone. */
   timeZone: z.string().min(1).max(64).default('UTC'),
-  load: loadRequestSchema,
+  /** What every occurrence submits: this, */
+  load: loadRequestSchema.optional(),
+  /** or this. */
+  extract: scheduledExtractSchema.optional(),
   /**
-   * What happens while the load of the previous occurrence has not ended: `skip` leaves the new
+   * What happens while the job of the previous occurrence has not ended: `skip` leaves the new
    * occurrence out, `allow` submits it all the same.
    */
   overlap: z.enum(['skip', 'allow']).default('skip'),
   /**
-   * What counts as the same load again. `content`: the same bytes are loaded once, whatever the
+   * Of loads: what counts as the same load again. `content`: the same bytes are loaded once, whatever the
    * occurrence. `occurrence`: every occurrence loads, also an unchanged file.
    */
   dedupe: z.enum(['content', 'occurrence']).default('content'),
   paused: z.boolean().default(false),
+};
+
+/** A schedule as it is written. */
+export const scheduleSpecSchema = z.strictObject(members).superRefine((spec, context) => {
+  const fault = (path: string, message: string): void => {
+    context.addIssue({ code: 'custom', path: [path], message });
+  };
+  if ((spec.load === undefined) === (spec.extract === undefined)) {
+    fault('load', 'is given, or “extract”: exactly one of them');
+  } else if (spec.extract !== undefined && spec.dedupe === 'occurrence') {
+    fault('dedupe', 'is of loads only: every occurrence of an extract is run');
+  }
 });
 export type ScheduleSpec = z.infer<typeof scheduleSpecSchema>;
 export type ScheduleSpecInput = z.input<typeof scheduleSpecSchema>;
@@ -41,7 +56,8 @@ export const occurrenceSchema = z.strictObject({
 });
 export type Occurrence = z.infer<typeof occurrenceSchema>;
 
-export const scheduleSchema = scheduleSpecSchema.extend({
+export const scheduleSchema = z.strictObject({
+  ...members,
   name: nameSchema,
   /** Null while paused. */
   nextAt: instant.nullable(),

@@ -39,8 +39,9 @@ export const serviceStatusSchema = z.strictObject({
       running: z.int().nonnegative(),
     }),
   ),
-  /** What a load may name. */
+  /** What a load or an extract may name. */
   connections: z.array(z.string()),
   sources: z.array(z.string()),
+  sinks: z.array(z.string()),
 });
 export type ServiceStatus = z.infer<typeof serviceStatusSchema>;

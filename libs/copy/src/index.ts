@@ -14,7 +14,7 @@ export type { Evidence } from './csv/infer-types.ts';
 export type { ColumnType } from './csv/column-types.ts';
 
 // Extracting
-export { parseExtractSpec, runExtract } from './extract/run-extract.ts';
+export { findPublished, parseExtractSpec, runExtract } from './extract/run-extract.ts';
 export type { ExtractDeps, ExtractOutcome } from './extract/run-extract.ts';
 export type { ExtractPhase, ExtractProgress } from './extract/extract-recorder.ts';
 export { readManifest, verifyExtract } from './extract/manifest.ts';

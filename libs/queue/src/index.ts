@@ -27,9 +27,10 @@ export { Workers } from './control/workers.ts';
 export { withoutRepeats } from './without-repeats.ts';
 
 // Submitting, running, putting right
-export { submitLoad } from './submit.ts';
+export { submitWork } from './submit.ts';
 export { SubmissionRunner } from './run/run-submission.ts';
-export type { LoadRunner, SubmissionRunnerOptions } from './run/run-submission.ts';
+export type { ExtractRunner, LoadRunner, SubmissionRunnerOptions } from './run/run-submission.ts';
+export { workOf } from './schedule/occurrence-work.ts';
 export { createLedgerLookup } from './run/ledger-lookup.ts';
 export type { LedgerLookup } from './run/ledger-lookup.ts';
 export { enqueueSubmission, Reconciler } from './reconciler.ts';

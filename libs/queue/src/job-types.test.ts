@@ -6,13 +6,13 @@ import { assertHandlers, JOB_TYPES } from './job-types.ts';
 const payload = {
   ...{ submissionId: randomUUID(), source: 'inbox:a.csv', connection: 'embedded', into: 't' },
 };
-const result = { outcome: 'done', rowsLoaded: 1, deduplicated: false };
+const result = { outcome: 'done', rows: 1 };
 const nothing = (): void => undefined;
 
 describe('types of jobs', () => {
   it('each has a handler, and each handler a type', () => {
-    expect(() => assertHandlers({ load: nothing })).not.toThrow();
-    expect(() => assertHandlers({ laod: nothing })).toThrow(
+    expect(() => assertHandlers({ load: nothing, extract: nothing })).not.toThrow();
+    expect(() => assertHandlers({ laod: nothing, extract: nothing })).toThrow(
       'The worker cannot start: no handler for jobs of type load; ' +
         'a handler for laod, which is no type of job',
     );
@@ -31,9 +31,9 @@ describe('types of jobs', () => {
   it.each([
     ['as it is', result, true],
     ['with an outcome that is none', { ...result, outcome: 'running' }, false],
-    ['with a BigInt', { ...result, rowsLoaded: 1n }, false],
-    ['with half a row', { ...result, rowsLoaded: 0.5 }, false],
-    ['with more in it', { ...result, rows: [] }, false],
+    ['with a BigInt', { ...result, rows: 1n }, false],
+    ['with half a row', { ...result, rows: 0.5 }, false],
+    ['with more in it', { ...result, values: [] }, false],
   ])('a result %s', (_, data, isGood) => {
     expect(JOB_TYPES.load.result.safeParse(data).success).toBe(isGood);
   });

@@ -1,5 +1,13 @@
-import { nameSchema } from '@copyline/contracts';
+import { nameSchema, type JobTypeName } from '@copyline/contracts';
 import { z } from 'zod';
+
+/** What a run gives back: enough for the queue's board. */
+const result = z.strictObject({
+  /** `discarded`: the submission had ended, or is gone. */
+  outcome: z.enum(['done', 'failed', 'cancelled', 'discarded']),
+  /** Loaded or extracted. */
+  rows: z.int().nonnegative(),
+});
 
 /**
  * Every kind of job: what travels through the queue, and what its run gives back. A payload is a
@@ -14,18 +22,26 @@ export const JOB_TYPES = {
       connection: nameSchema,
       into: z.string(),
     }),
-    result: z.strictObject({
-      /** `discarded`: the submission had ended, or is gone. */
-      outcome: z.enum(['done', 'failed', 'cancelled', 'discarded']),
-      rowsLoaded: z.int().nonnegative(),
-      deduplicated: z.boolean(),
-    }),
+    result,
   },
-} as const satisfies Record<string, { readonly payload: z.ZodType; readonly result: z.ZodType }>;
+  extract: {
+    payload: z.strictObject({
+      submissionId: z.uuid(),
+      connection: nameSchema,
+      /** The table; of a query nothing, whose text is nobody's business here. */
+      table: z.string().nullable(),
+      to: z.string(),
+    }),
+    result,
+  },
+} as const satisfies Record<
+  JobTypeName,
+  { readonly payload: z.ZodType; readonly result: z.ZodType }
+>;
 
 export type JobType = keyof typeof JOB_TYPES;
 export type JobPayload<Type extends JobType> = z.infer<(typeof JOB_TYPES)[Type]['payload']>;
-export type JobResult<Type extends JobType> = z.infer<(typeof JOB_TYPES)[Type]['result']>;
+export type JobResult = z.infer<typeof result>;
 
 /** A run of one job. */
 export interface JobDelivery<Type extends JobType> {
@@ -40,10 +56,10 @@ export interface JobDelivery<Type extends JobType> {
 
 /** For each kind of job its handler. */
 export type JobHandlers = {
-  readonly [Type in JobType]: (delivery: JobDelivery<Type>) => Promise<JobResult<Type>>;
+  readonly [Type in JobType]: (delivery: JobDelivery<Type>) => Promise<JobResult>;
 };
 
-/** The one queue of loads; extracts and the rest of the future share it. */
+/** The one queue of loads and extracts; the rest of the future shares it. */
 export const QUEUE_NAME = 'loads';
 
 /** @throws Error at boot when a kind of job has no handler, or a handler no kind of job */

@@ -173,7 +173,8 @@ export class JobWorker {
     const payload = JOB_TYPES[type].payload.safeParse(job.data);
     if (!payload.success) throw new RunFailed('The payload is not one of this version');
     const delivery = { payload: payload.data, signal, ...boardOf(job) };
-    const result = await this.#handlers[type](delivery);
+    const handle = this.#handlers[type] as (any: JobDelivery<JobType>) => Promise<unknown>;
+    const result = await handle(delivery);
     const written = JOB_TYPES[type].result.safeParse(result);
     if (written.success) return written.data;
     // The work is done and committed: a result that cannot be written down must not fail it, nor have

@@ -1,4 +1,4 @@
-import { CopylineError, type Job } from '@copyline/contracts';
+import { CopylineError, type Job, type LoadJob } from '@copyline/contracts';
 
 import type { Submissions } from './control/submissions.ts';
 import type { JobQueue } from './job-queue.ts';
@@ -55,14 +55,16 @@ export class Reconciler {
     const { queue, submissions } = this.#options;
     const state = await queue.stateOf(job.id);
     if (state === 'pending' || state === 'active') return 'left';
-    if (job.runs > 0 && (await this.#settleFromLedger(job))) return 'settled';
+    // Of an extract only a worker knows: it sees the sink.
+    const isLoad = job.type === 'load' && job.runs > 0;
+    if (isLoad && (await this.#settleFromLedger(job))) return 'settled';
     // The queue says that the job has ended, the submission has not: it must not keep its id.
     if (state === 'ended') await queue.remove(job.id);
     await enqueueSubmission(queue, submissions, job);
     return 'enqueued';
   }
 
-  async #settleFromLedger(job: Job): Promise<boolean> {
+  async #settleFromLedger(job: LoadJob): Promise<boolean> {
     const { lookUp, submissions } = this.#options;
     try {
       const report = await lookUp(job.load, job.id);
@@ -80,9 +82,16 @@ export class Reconciler {
 export async function enqueueSubmission(
   queue: JobQueue,
   submissions: Submissions,
-  { id, load }: Job,
+  job: Job,
 ): Promise<void> {
-  const { source, connection, into } = load;
-  await queue.enqueue('load', id, { submissionId: id, source, connection, into });
+  const { id } = job;
+  if (job.type === 'load') {
+    const { source, connection, into } = job.load;
+    await queue.enqueue('load', id, { submissionId: id, source, connection, into });
+  } else {
+    const { from, connection, to } = job.extract;
+    const table = 'table' in from ? from.table : null;
+    await queue.enqueue('extract', id, { submissionId: id, connection, table, to });
+  }
   await submissions.markEnqueued(id);
 }

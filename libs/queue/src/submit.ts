@@ -1,23 +1,23 @@
-import { CopylineError, type Job, type LoadRequest } from '@copyline/contracts';
+import { CopylineError, type Job, type Work } from '@copyline/contracts';
 
 import type { SubmitOptions, Submissions } from './control/submissions.ts';
 import type { JobQueue } from './job-queue.ts';
 import { enqueueSubmission } from './reconciler.ts';
 
 /**
- * Accepts a load: written down first, then told to the queue. When the queue does not take it, nothing
+ * Accepts a load or an extract: written down first, then told to the queue. When the queue does not take it, nothing
  * is accepted, and whoever asked may ask again.
  *
  * @returns the job, and whether it is new
  * @throws CopylineError `QUEUE_UNAVAILABLE`, `IDEMPOTENCY_CONFLICT`, or what the control database says
  */
-export async function submitLoad(
+export async function submitWork(
   queue: JobQueue,
   submissions: Submissions,
-  request: LoadRequest,
+  work: Work,
   options: SubmitOptions = {},
 ): Promise<{ readonly job: Job; readonly isNew: boolean }> {
-  const { job, isNew, isEnqueued } = await submissions.submit(request, options);
+  const { job, isNew, isEnqueued } = await submissions.submit(work, options);
   if (isEnqueued) return { job, isNew };
   try {
     await enqueueSubmission(queue, submissions, job);

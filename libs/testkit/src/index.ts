@@ -29,7 +29,7 @@ export { useOwnDatabase, useTestDatabase } from './databases/use-database.ts';
 
 // Waiting and parking
 export { copyProgress, type CopyProgress } from './parking/copy-progress.ts';
-export { commitGate, type Gate, type GateOptions, openGate } from './parking/gate.ts';
+export { commitGate, type Gate, type GateOptions, openGate, openReadGate } from './parking/gate.ts';
 export { Signal, waitFor, type WaitOptions, within } from './waiting.ts';
 
 // Generated data

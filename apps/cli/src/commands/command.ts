@@ -64,8 +64,11 @@ export function failureDocument(
   error: CopylineError,
   argv: readonly string[] = process.argv,
 ): object {
-  if (argv[2] === 'extract') return refusedExtractReport(error);
-  const isLoad = argv[2] === 'load' || (argv[2] === 'submit' && argv.includes('--wait'));
+  const isSubmitted = argv[2] === 'submit' && argv.includes('--wait');
+  if (argv[2] === 'extract' || (isSubmitted && argv.includes('--to'))) {
+    return refusedExtractReport(error);
+  }
+  const isLoad = argv[2] === 'load' || isSubmitted;
   return isLoad ? refusedReport(error) : { status: 'failed', error: reportError(error) };
 }
 

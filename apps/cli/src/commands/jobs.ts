@@ -25,7 +25,7 @@ const CANCEL_WAIT_SECONDS = 30;
 export function addJobsCommands(program: Command): void {
   program
     .command('jobs')
-    .description('list the submitted loads, the newest first, or show one in full')
+    .description('list the submitted loads and extracts, the newest first, or show one in full')
     .argument('[id]', 'id of a job, or its first characters (four at least)')
     .addOption(new Option('--state <state>', 'only jobs in this state').choices(JOB_STATES))
     .option('--limit <n>', 'most jobs to list', parseCount, 20)
@@ -36,7 +36,7 @@ export function addJobsCommands(program: Command): void {
     );
   program
     .command('cancel')
-    .description('cancel a submitted load, and say what became of it')
+    .description('cancel a submitted load or extract, and say what became of it')
     .argument('<id>', 'id of the job, or its first characters (four at least)')
     .action((id: string, options: CommonOptions) =>
       runCommand(options, (context) => cancel(id, context)),
@@ -97,19 +97,27 @@ async function cancel(id: string, { terminal, settings }: CommandContext): Promi
 /** What became of a job that was told to stop, as it is: a COMMIT that was sent is not taken back. */
 export function cancelOutcome(job: Job): { readonly text: string; readonly exitCode: number } {
   const name = `Job ${shortId(job)}`;
+  const nothing = job.type === 'load' ? 'nothing is loaded' : 'nothing is published';
   if (job.state === 'cancelled') {
-    return { text: `${name} is cancelled; nothing is loaded`, exitCode: EXIT.done };
+    return { text: `${name} is cancelled; ${nothing}`, exitCode: EXIT.done };
   }
   if (job.state === 'done') {
-    const rows = plural(job.report?.rowsLoaded ?? 0, 'row');
-    const text = `${name} is done all the same: COMMIT had been sent. ${rows} are in ${job.load.into}`;
-    return { text, exitCode: EXIT.failed };
+    return { text: `${name} is done all the same: ${whatIsDone(job)}`, exitCode: EXIT.failed };
   }
   if (isFinal(job.state)) {
-    return { text: `${name} had failed by itself; nothing is loaded`, exitCode: EXIT.done };
+    return { text: `${name} had failed by itself; ${nothing}`, exitCode: EXIT.done };
   }
   return {
     text: `${name} is to be cancelled but has not ended within ${String(CANCEL_WAIT_SECONDS)} s; it is ${job.state}`,
     exitCode: EXIT.inDoubt,
   };
+}
+
+function whatIsDone(job: Job): string {
+  if (job.type === 'load') {
+    const rows = plural(job.report?.rowsLoaded ?? 0, 'row');
+    return `COMMIT had been sent. ${rows} are in ${job.load.into}`;
+  }
+  const rows = plural(job.report?.rowsExtracted ?? 0, 'row');
+  return `its files were being published. ${rows} are in ${job.extract.to}`;
 }

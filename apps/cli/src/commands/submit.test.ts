@@ -1,20 +1,23 @@
 import {
   CopylineError,
+  extractRequestSchema,
+  loadRequestSchema,
   refusedReport,
   reportError,
-  type Job,
+  scheduleSpecSchema,
+  type ExtractJob,
+  type LoadJob,
   type LoadReport,
 } from '@copyline/contracts';
-import { loadRequestSchema } from '@copyline/contracts';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
 import { ageText, jobsText, jobText, waitingText } from '../output/job-text.ts';
 import { cancelOutcome } from './jobs.ts';
-import { reportOf } from './submit.ts';
-import { submittedLoad } from './submitted-load.ts';
+import { extractReportOf, loadReportOf } from '../service/job-report.ts';
+import { submittedWork, type SubmitFlags } from './submitted-work.ts';
 
 let directory: string;
 
@@ -32,6 +35,11 @@ function fileOf(text: string, name = 'load.yaml'): string {
 }
 
 const NO_FLAGS = { header: true };
+
+async function submittedLoad(named: string, flags: SubmitFlags): Promise<unknown> {
+  const work = await submittedWork(named, flags);
+  return work.type === 'load' ? work.load : work;
+}
 
 describe('the load that is submitted', () => {
   it('is a source and flags', async () => {
@@ -116,8 +124,9 @@ const REPORT: LoadReport = {
   error: null,
 };
 
-function job(change: Partial<Job>): Job {
+function job(change: Partial<LoadJob>): LoadJob {
   return {
+    type: 'load',
     id: 'aaaaaaaa-1111-4111-8111-111111111111',
     state: 'queued',
     load: loadRequestSchema.parse({ source: 'inbox:a.csv', into: 't' }),
@@ -141,14 +150,14 @@ const BUSY = reportError(new CopylineError('LOAD_BUSY', 'Another run'));
 
 describe('the report of a submitted load', () => {
   it('is that of the worker', () => {
-    expect(reportOf(job({ state: 'done', report: REPORT }))).toBe(REPORT);
+    expect(loadReportOf(job({ state: 'done', report: REPORT }))).toBe(REPORT);
     const failed = { ...REPORT, status: 'failed', error: BUSY } as const;
-    expect(reportOf(job({ state: 'failed', report: failed, error: BUSY }))).toEqual(failed);
+    expect(loadReportOf(job({ state: 'failed', report: failed, error: BUSY }))).toEqual(failed);
   });
 
   it('says why, where no worker has written one', () => {
     const lost = reportError(new CopylineError('WORKER_LOST', 'Died'));
-    expect(reportOf(job({ state: 'failed', error: lost }))).toMatchObject({
+    expect(loadReportOf(job({ state: 'failed', error: lost }))).toMatchObject({
       status: 'failed',
       source: 'inbox:a.csv',
       target: { table: 't' },
@@ -159,7 +168,7 @@ describe('the report of a submitted load', () => {
   it('of a cancelled job says that, whatever it had met before', () => {
     const before = { ...REPORT, status: 'failed', error: BUSY } as const;
     for (const report of [null, before]) {
-      expect(reportOf(job({ state: 'cancelled', report, error: BUSY }))).toMatchObject({
+      expect(loadReportOf(job({ state: 'cancelled', report, error: BUSY }))).toMatchObject({
         status: 'failed',
         error: { code: 'JOB_CANCELLED' },
       });
@@ -182,7 +191,7 @@ describe('the outcome of a cancellation', () => {
       4,
     ],
   ] as const)('%j is told as it is', (change, text, exitCode) => {
-    expect(cancelOutcome(job(change as Partial<Job>))).toEqual({ text, exitCode });
+    expect(cancelOutcome(job(change as Partial<LoadJob>))).toEqual({ text, exitCode });
   });
 });
 
@@ -205,9 +214,9 @@ describe('jobs', () => {
       job({ state: 'waiting', error: BUSY, createdAt: '2026-11-19T12:04:30.000Z' }),
     ];
     expect(jobsText(jobs, NOW).split('\n').slice(2)).toEqual([
-      ' aaaaaaaa │ done              │ inbox:a.csv │ embedded · t │    7 │ 2 h',
-      ' aaaaaaaa │ running 25 %      │ inbox:a.csv │ embedded · t │      │ 30 s',
-      ' aaaaaaaa │ waiting LOAD_BUSY │ inbox:a.csv │ embedded · t │      │ 2 d',
+      ' aaaaaaaa │ load │ done              │ inbox:a.csv │ embedded · t │    7 │ 2 h',
+      ' aaaaaaaa │ load │ running 25 %      │ inbox:a.csv │ embedded · t │      │ 30 s',
+      ' aaaaaaaa │ load │ waiting LOAD_BUSY │ inbox:a.csv │ embedded · t │      │ 2 d',
     ]);
   });
 
@@ -232,5 +241,103 @@ describe('jobs', () => {
     ['2026-11-20T12:05:00.000Z', '1 d'],
   ])('since %s are %s old', (since, text) => {
     expect(ageText(since, NOW)).toBe(text);
+  });
+});
+
+describe('the extract that is submitted', () => {
+  const EXAMPLES = new URL('../../../../examples/submit-extract/', import.meta.url).pathname;
+
+  it('is a table or a query, a sink and flags', async () => {
+    const flags = { ...NO_FLAGS, to: 'outbox:a.csv', columns: ['a', 'b'], overwrite: true };
+    expect(await submittedWork(undefined, { ...flags, table: 't', where: 'a > 1' })).toMatchObject({
+      type: 'extract',
+      extract: {
+        from: { table: 't', columns: ['a', 'b'], where: 'a > 1' },
+        to: 'outbox:a.csv',
+        connection: 'embedded',
+        overwrite: true,
+      },
+    });
+    const query = { header: false, to: 'outbox:a.csv', query: 'select 1', quote: "'" };
+    expect(await submittedWork(undefined, query)).toMatchObject({
+      extract: { from: { query: 'select 1' }, csv: { header: false, quote: "'", escape: "'" } },
+    });
+  });
+
+  it('is a file, and flags win', async () => {
+    const file = join(EXAMPLES, 'november.yaml');
+    expect(await submittedWork(file, NO_FLAGS)).toMatchObject({
+      extract: { connection: 'warehouse', from: { table: 'sales.orders' }, rowsPerFile: 1_000_000 },
+    });
+    expect(
+      await submittedWork(file, { ...NO_FLAGS, where: 'true', to: 'outbox:b.csv' }),
+    ).toMatchObject({
+      extract: {
+        from: {
+          table: 'sales.orders',
+          where: 'true',
+          columns: ['id', 'day', 'customer', 'amount'],
+        },
+        to: 'outbox:b.csv',
+        csv: { delimiter: ';', null: '\\N' },
+      },
+    });
+    const schedule: unknown = JSON.parse(readFileSync(join(EXAMPLES, 'nightly.json'), 'utf8'));
+    expect(scheduleSpecSchema.parse(schedule)).toMatchObject({ overlap: 'skip' });
+  });
+
+  it.each([
+    ['nothing', undefined, {}, 'USAGE', /A load has a source/],
+    ['a sink alone', undefined, { to: 'outbox:a.csv' }, 'USAGE', /--table or --query/],
+    ['a slot', undefined, { to: 'o:a', table: 't', slot: 's' }, 'USAGE', /--slot: an extract/],
+    ['a load with --to', 'inbox:a.csv', { to: 'o:a', into: 't' }, 'USAGE', /--to: a load/],
+    ['a path', undefined, { to: '/tmp/a.csv', table: 't' }, 'REQUEST_INVALID', /to: is written/],
+  ] as const)('is not %s', async (_, named, flags, code, says) => {
+    const refused = submittedWork(named, { ...NO_FLAGS, ...flags });
+    await expect(refused).rejects.toMatchObject({ code });
+    await expect(refused).rejects.toThrow(says);
+  });
+
+  it('is refused with the lines of its faults', async () => {
+    const file = fileOf('to: outbox:../a.csv\nfrom: 7\noverwrite: maybe\n');
+    await expect(submittedWork(file, NO_FLAGS)).rejects.toThrow(
+      /(?=.*line 1: to)(?=.*line 2: from)(?=.*line 3: overwrite)/,
+    );
+  });
+});
+
+describe('a submitted extract', () => {
+  const { load: _load, type: _type, ...members } = job({});
+  const extract = extractRequestSchema.parse({ from: { table: 't' }, to: 'outbox:a.csv' });
+  const extractJob = (change: Partial<ExtractJob>): ExtractJob => ({
+    ...{ ...members, type: 'extract', extract, progress: null, report: null },
+    ...change,
+  });
+
+  it('is listed and shown beside loads', () => {
+    const progress = {
+      ...{ phase: 'copy', bytesRead: 2_000_000, rowsRead: 3_000 },
+      ...{ bytesPerSecond: 1_000_000, rowsPerSecond: 1 },
+    };
+    const running = extractJob({ state: 'running', progress });
+    expect(jobsText([running], new Date('2026-11-21T10:00:30.000Z')).split('\n')[2]).toBe(
+      ' aaaaaaaa │ extract │ running │ embedded · t │ outbox:a.csv │      │ 30 s',
+    );
+    const text = jobText(running, false);
+    expect(text).toContain('extracting  3,000 rows  2.00 MB  1.00 MB/s');
+    expect(text).toMatch(/to +outbox:a\.csv/);
+  });
+
+  it('that was cancelled says so', () => {
+    const cancelled = extractJob({ state: 'cancelled' });
+    expect(extractReportOf(cancelled)).toMatchObject({
+      ...{ status: 'failed', to: 'outbox:a.csv' },
+      error: { code: 'JOB_CANCELLED', source: 'outbox:a.csv' },
+    });
+    expect(cancelOutcome(cancelled)).toEqual({
+      text: 'Job aaaaaaaa is cancelled; nothing is published',
+      exitCode: 0,
+    });
+    expect(cancelOutcome(extractJob({ state: 'done' })).exitCode).toBe(1);
   });
 });

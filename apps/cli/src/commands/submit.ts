@@ -1,26 +1,22 @@
-import {
-  CopylineError,
-  refusedReport,
-  reportError,
-  type Job,
-  type LoadReport,
-  type ReportError,
-} from '@copyline/contracts';
+import { CopylineError, type Job } from '@copyline/contracts';
 import { Option, type Command } from 'commander';
 import { randomUUID } from 'node:crypto';
 
-import { EXIT, exitCodeOfReport } from '../exit-code.ts';
+import { EXIT, exitCodeOfError, exitCodeOfReport } from '../exit-code.ts';
 import { errorText } from '../output/error-text.ts';
+import { extractText } from '../output/extract-text.ts';
 import { shortId, waitingText } from '../output/job-text.ts';
 import { ProgressLine } from '../output/progress-line.ts';
 import { reportText } from '../output/report-text.ts';
+import type { Terminal } from '../output/terminal.ts';
 import { awaitJob } from '../service/await-job.ts';
+import { extractReportOf, loadReportOf } from '../service/job-report.ts';
 import { openService } from '../service/open-service.ts';
 import type { ServiceClient } from '../service/service-client.ts';
 import { printError, runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
 import { addActionFlags, addDialectFlags } from './load-flags.ts';
-import { submittedLoad, type SubmitFlags } from './submitted-load.ts';
+import { submittedWork, type SubmitFlags } from './submitted-work.ts';
 import { parseNames } from './values.ts';
 
 interface SubmitOptions extends CommonOptions, SubmitFlags {
@@ -31,19 +27,28 @@ interface SubmitOptions extends CommonOptions, SubmitFlags {
 export function addSubmitCommand(program: Command): void {
   const command = program
     .command('submit')
-    .description('hand a load to the scheduler, for a worker to run')
+    .description('hand a load or an extract to the scheduler, for a worker to run')
     .argument(
-      '<source>',
-      'root:path, as inbox:orders.csv; or a .yaml or .json file that describes the load',
+      '[source]',
+      'of a load: root:path, as inbox:orders.csv; or a .yaml or .json file that describes a load or an extract',
     )
-    .option('--into <table>', 'target: table, schema.table or "Any Name"."table"')
-    .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
+    .option('--into <table>', 'of a load: table, schema.table or "Any Name"."table"')
     .option('--create', 'create the table from the data when it does not exist')
+    .option('--to <sink>', 'of an extract: root:path, as outbox:orders.csv')
+    .option('--table <table>', 'what to extract: a table or view')
+    .option('--where <condition>', 'SQL condition for the rows of the table')
+    .option('--query <sql>', 'instead of a table: one statement that reads; no place for secrets')
+    .option('--overwrite', 'replace files of the same names')
+    .option(
+      '--columns <a,b,…>',
+      "of a load: columns of the file's fields by position; of an extract: columns of the table",
+      parseNames,
+    )
     .option(
       '--idempotency-key <key>',
       'the same key is the same job, however often it is submitted',
     )
-    .option('--wait', 'wait for the outcome, and report it as load does')
+    .option('--wait', 'wait for the outcome, and report it as load or extract does')
     .optionsGroup('Where:')
     .option(
       '--connection <name>',
@@ -58,20 +63,20 @@ export function addSubmitCommand(program: Command): void {
     .optionsGroup('How the file is written:')
     .addOption(new Option('--format <format>', 'format (default: csv)').choices(['csv']));
   addDialectFlags(command).optionsGroup('What to do:');
-  addActionFlags(command).action((source: string, options: SubmitOptions) =>
+  addActionFlags(command).action((source: string | undefined, options: SubmitOptions) =>
     runCommand(options, (context) => submit(source, options, context)),
   );
 }
 
 async function submit(
-  source: string,
+  source: string | undefined,
   options: SubmitOptions,
   context: CommandContext,
 ): Promise<number> {
   const { terminal, settings } = context;
-  const load = await submittedLoad(source, options);
+  const work = await submittedWork(source, options);
   const service = await openService(settings);
-  const { job, isNew } = await service.submit(load, options.idempotencyKey ?? randomUUID());
+  const { job, isNew } = await service.submit(work, options.idempotencyKey ?? randomUUID());
   if (options.wait === true) return waitFor(job, service, options, context);
   terminal.result(
     isNew
@@ -111,49 +116,32 @@ async function waitFor(
     else if (error instanceof CopylineError) printError(terminal, error.with({ advice: goesOn }));
     else throw error;
     terminal.json(job);
-    // Not waiting is not knowing: the load may well succeed.
+    // Not waiting is not knowing: the job may well succeed.
     return isInterrupted ? EXIT.interrupted : EXIT.inDoubt;
   }
   progress.clear();
-  const report = reportOf(job);
+  return printReport(job, options.verbose === true, terminal);
+}
+
+function printReport(job: Job, isVerbose: boolean, terminal: Terminal): number {
+  const report = job.type === 'load' ? loadReportOf(job) : extractReportOf(job);
   for (const { message } of report.warnings) terminal.warn(message);
-  if (report.error === null) terminal.result(reportText(report, options.verbose === true));
-  else terminal.error(errorText(report.error));
+  if (report.error !== null) {
+    terminal.error(errorText(report.error, 'extractId' in report ? report : undefined));
+  } else {
+    terminal.result(
+      'extractId' in report ? extractText(report, isVerbose) : reportText(report, isVerbose),
+    );
+  }
   terminal.json(report);
-  return exitCodeOfReport(report);
+  if ('loadId' in report) return exitCodeOfReport(report);
+  return report.error === null ? EXIT.done : exitCodeOfError(report.error.code);
 }
 
 function showOn(progress: ProgressLine): (job: Job) => void {
   return (job) => {
-    if (job.state === 'running' && job.progress !== null) progress.show(job.progress);
-    else progress.say(waitingText(job));
+    if (job.state !== 'running' || job.progress === null) progress.say(waitingText(job));
+    else if (job.type === 'load') progress.show(job.progress);
+    else progress.showExtract(job.progress);
   };
-}
-
-/**
- * The report of a job that has ended. One that failed or was cancelled between two runs has none of
- * its own, or that of a run before.
- */
-export function reportOf(job: Job): LoadReport {
-  const { state, report, load } = job;
-  const missing = new CopylineError(
-    'INTERNAL',
-    `The job is ${state}, but the scheduler has no report of it`,
-  );
-  const base = report ?? refusedReport(missing);
-  if (state === 'done') return base;
-  return {
-    ...base,
-    status: base.status === 'loaded' ? 'failed' : base.status,
-    source: base.source ?? load.source,
-    target: { ...base.target, table: base.target.table ?? load.into },
-    error: errorOf(job) ?? base.error,
-  };
-}
-
-/** What a cancelled job had met before is not why it ended. */
-function errorOf({ state, error, load }: Job): ReportError | null {
-  if (state !== 'cancelled' || error?.code === 'JOB_CANCELLED') return error;
-  const source = load.source;
-  return reportError(new CopylineError('JOB_CANCELLED', 'The job was cancelled', { source }));
 }

@@ -2,8 +2,9 @@ import { isFinal, type Job } from '@copyline/contracts';
 import { escapeControls } from '@copyline/copy';
 
 import { errorText } from './error-text.ts';
+import { extractText } from './extract-text.ts';
 import { countText } from './numbers.ts';
-import { progressText } from './progress-line.ts';
+import { extractProgressText, progressText } from './progress-line.ts';
 import { reportText } from './report-text.ts';
 import { tableText } from './table.ts';
 
@@ -20,12 +21,12 @@ const UNITS = [
 /** Jobs as a table, in the order given. */
 export function jobsText(jobs: readonly Job[], now: Date): string {
   return tableText(
-    ['job', 'state', 'source', 'target', 'rows', 'age'],
+    ['job', 'type', 'state', 'source', 'target', 'rows', 'age'],
     jobs.map((job) => [
       shortId(job),
+      job.type,
       stateText(job),
-      job.load.source,
-      `${job.load.connection} · ${job.load.into}`,
+      ...endsOf(job),
       rowsOf(job) ?? '',
       ageText(job.createdAt, now),
     ]),
@@ -34,17 +35,13 @@ export function jobsText(jobs: readonly Job[], now: Date): string {
 
 /** One job in full. */
 export function jobText(job: Job, verbose: boolean): string {
-  const { load, report, progress } = job;
   const lines: string[] = [];
   const add = (label: string, text: string | null): void => {
     if (text !== null && text !== '') lines.push(`${label.padEnd(12)} ${escapeControls(text)}`);
   };
   add('job', job.id);
   add('state', job.state + (job.cancelRequested && !isFinal(job.state) ? ', to be cancelled' : ''));
-  add('source', load.source);
-  add('connection', load.connection);
-  add('table', load.into);
-  add('slot', load.slot);
+  addWork(job, add);
   add('schedule', job.schedule && `${job.schedule.name}, due ${job.schedule.nominalAt}`);
   add('runs', countText(job.runs));
   add('worker', job.worker);
@@ -52,10 +49,51 @@ export function jobText(job: Job, verbose: boolean): string {
   add('started', job.startedAt);
   add('finished', job.finishedAt);
   add('next run', job.nextRunAt);
-  if (progress !== null && job.state === 'running') add('progress', progressText(progress, 0));
-  if (job.state === 'done' && report !== null) lines.push(reportText(report, verbose));
+  if (job.state === 'running') add('progress', progressOf(job));
+  const done = job.state === 'done' ? outcomeText(job, verbose) : null;
+  if (done !== null) lines.push(done);
   else if (job.error !== null) lines.push(errorText(job.error));
   return lines.join('\n');
+}
+
+function addWork(job: Job, add: (label: string, text: string | null) => void): void {
+  add('type', job.type);
+  if (job.type === 'load') {
+    const { source, connection, into, slot } = job.load;
+    add('source', source);
+    add('connection', connection);
+    add('table', into);
+    add('slot', slot);
+  } else {
+    const { from, connection, to } = job.extract;
+    add('connection', connection);
+    if ('table' in from) {
+      add('table', from.table);
+      add('where', from.where ?? null);
+    } else {
+      add('query', from.query);
+    }
+    add('to', to);
+  }
+}
+
+function progressOf(job: Job): string | null {
+  if (job.progress === null) return null;
+  return job.type === 'load' ? progressText(job.progress, 0) : extractProgressText(job.progress, 0);
+}
+
+function outcomeText(job: Job, verbose: boolean): string | null {
+  if (job.report === null) return null;
+  return job.type === 'load' ? reportText(job.report, verbose) : extractText(job.report, verbose);
+}
+
+/** Where the rows come from, and where they go. */
+function endsOf(job: Job): [source: string, target: string] {
+  if (job.type === 'load') {
+    return [job.load.source, `${job.load.connection} · ${job.load.into}`];
+  }
+  const { from, connection, to } = job.extract;
+  return [`${connection} · ${'table' in from ? from.table : 'a query'}`, to];
 }
 
 /** What a job waits for, while nothing moves. */
@@ -84,16 +122,17 @@ export function ageText(since: string, now: Date): string {
 }
 
 function stateText(job: Job): string {
-  if (job.state === 'running' && job.progress !== null) {
+  if (job.type === 'load' && job.state === 'running' && job.progress !== null) {
     const { bytesRead, bytesTotal } = job.progress;
     return bytesTotal === 0 ? job.state : `running ${percentText(bytesRead / bytesTotal)}`;
   }
   return job.error === null || job.state === 'done' ? job.state : `${job.state} ${job.error.code}`;
 }
 
-/** Only of rows that are in the target. */
+/** Only of rows that are in the target, or in files that are published. */
 function rowsOf({ state, report }: Job): number | null {
-  return state === 'done' && report !== null ? report.rowsLoaded : null;
+  if (state !== 'done' || report === null) return null;
+  return 'rowsLoaded' in report ? report.rowsLoaded : report.rowsExtracted;
 }
 
 function percentText(part: number): string {

@@ -1,9 +1,4 @@
-import {
-  escapeControls,
-  type ExtractPhase,
-  type ExtractProgress,
-  type LoadPhase,
-} from '@copyline/copy';
+import { escapeControls, type ExtractPhase, type LoadPhase } from '@copyline/copy';
 
 import { bytesText, countText, durationText } from './numbers.ts';
 
@@ -39,6 +34,14 @@ export interface ShownProgress {
   readonly secondsLeft?: number | null;
 }
 
+/** The same of an extract. */
+export interface ShownExtractProgress {
+  readonly phase: string;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+  readonly bytesPerSecond?: number | null;
+}
+
 /** One line on a terminal that shows how far a load has come. Nothing where stderr is no terminal. */
 export class ProgressLine {
   readonly #isShown: boolean;
@@ -54,7 +57,7 @@ export class ProgressLine {
     this.#draw(progress.phase, (elapsedMs) => progressText(progress, elapsedMs));
   }
 
-  showExtract(progress: ExtractProgress): void {
+  showExtract(progress: ShownExtractProgress): void {
     this.#draw(progress.phase, (elapsedMs) => extractProgressText(progress, elapsedMs));
   }
 
@@ -87,7 +90,7 @@ export class ProgressLine {
 /** What the line says; `elapsedMs` since the phase began. */
 export function progressText(progress: ShownProgress, elapsedMs: number): string {
   const { phase, bytesRead, bytesTotal, rowsParsed } = progress;
-  const text = phaseText(phase);
+  const text = phaseText(PHASE_TEXTS, phase);
   const moves = phase === 'copy' || phase === 'hash' || phase === 'infer types';
   if (!moves || bytesTotal === 0) return `${text} …`;
   const part = Math.min(bytesRead / bytesTotal, 1);
@@ -108,17 +111,16 @@ export function progressText(progress: ShownProgress, elapsedMs: number): string
 }
 
 /** Without a bar: nobody knows how much there is before it has come. */
-export function extractProgressText(progress: ExtractProgress, elapsedMs: number): string {
+export function extractProgressText(progress: ShownExtractProgress, elapsedMs: number): string {
   const { phase, rowsRead, bytesRead } = progress;
-  const text = EXTRACT_PHASE_TEXTS[phase];
+  const text = phaseText(EXTRACT_PHASE_TEXTS, phase);
   if (phase !== 'copy' || bytesRead === 0) return `${text} …`;
   const facts = [text, `${countText(rowsRead)} rows`, bytesText(bytesRead)];
-  if (elapsedMs > 300) facts.push(`${bytesText((bytesRead / elapsedMs) * 1000)}/s`);
+  const rate = progress.bytesPerSecond ?? (elapsedMs > 300 ? (bytesRead / elapsedMs) * 1000 : 0);
+  if (rate > 0) facts.push(`${bytesText(rate)}/s`);
   return facts.join('  ');
 }
 
-function phaseText(phase: string): string {
-  return Object.hasOwn(PHASE_TEXTS, phase)
-    ? PHASE_TEXTS[phase as LoadPhase]
-    : escapeControls(phase);
+function phaseText(texts: Readonly<Record<string, string>>, phase: string): string {
+  return (Object.hasOwn(texts, phase) ? texts[phase] : undefined) ?? escapeControls(phase);
 }

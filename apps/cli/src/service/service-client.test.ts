@@ -1,4 +1,4 @@
-import { loadRequestSchema, type Job } from '@copyline/contracts';
+import { loadRequestSchema, type Job, type LoadJob, type Work } from '@copyline/contracts';
 import { Secret } from '@copyline/dws-client';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -54,10 +54,12 @@ function problem(code: string, status: number, more: object = {}): object {
 }
 
 const LOAD = loadRequestSchema.parse({ source: 'inbox:a.csv', into: 't' });
+const WORK: Work = { type: 'load', load: LOAD };
 const ID = 'aaaaaaaa-1111-4111-8111-111111111111';
 
-function job(change: Partial<Job> = {}): Job {
+function job(change: Partial<LoadJob> = {}): LoadJob {
   return {
+    type: 'load',
     id: ID,
     state: 'queued',
     load: LOAD,
@@ -89,9 +91,9 @@ describe('a request', () => {
       ]);
       send(response, status, job());
     };
-    expect(await client().submit(LOAD, 'key-1')).toEqual({ job: job(), isNew: true });
+    expect(await client().submit(WORK, 'key-1')).toEqual({ job: job(), isNew: true });
     status = 200;
-    expect(await client().submit(LOAD, 'key-1')).toMatchObject({ isNew: false });
+    expect(await client().submit(WORK, 'key-1')).toMatchObject({ isNew: false });
     expect(asked).toEqual(['POST /api/v1/loads', 'POST /api/v1/loads']);
     expect(seen[0]).toEqual(['Bearer abc', 'key-1', LOAD]);
   });
@@ -109,7 +111,7 @@ describe('a request', () => {
     ['QUEUE_UNAVAILABLE', 503],
   ])('that is refused with %s fails with it', async (code, status) => {
     answer = (_, response) => send(response, status, problem(code, status));
-    await expect(client().submit(LOAD, 'k')).rejects.toMatchObject({
+    await expect(client().submit(WORK, 'k')).rejects.toMatchObject({
       code,
       message: `${code} happened`,
       advice: 'Do it.',
@@ -119,7 +121,7 @@ describe('a request', () => {
   it('names the faulty fields', async () => {
     const errors = [{ field: 'into', message: 'is missing' }];
     answer = (_, response) => send(response, 422, problem('REQUEST_INVALID', 422, { errors }));
-    await expect(client().submit(LOAD, 'k')).rejects.toThrow(
+    await expect(client().submit(WORK, 'k')).rejects.toThrow(
       'REQUEST_INVALID happened: into: is missing',
     );
   });
@@ -158,7 +160,7 @@ describe('a request', () => {
       token: undefined,
       tokenOrigin: '',
     });
-    await expect(nobody.submit(LOAD, 'key-1')).rejects.toMatchObject({
+    await expect(nobody.submit(WORK, 'key-1')).rejects.toMatchObject({
       code: 'SERVICE_UNREACHABLE',
       message: `The scheduler cannot be reached (ECONNREFUSED): http://127.0.0.1:${String(port)}`,
       advice: expect.stringContaining('copyline up') as string,
@@ -167,7 +169,7 @@ describe('a request', () => {
 
   it('whose answer is lost tells how to repeat it safely', async () => {
     answer = (request) => request.socket.destroy();
-    await expect(client().submit(LOAD, 'key-1')).rejects.toMatchObject({
+    await expect(client().submit(WORK, 'key-1')).rejects.toMatchObject({
       code: 'SERVICE_UNREACHABLE',
       advice: expect.stringContaining('--idempotency-key key-1') as string,
     });

@@ -7,7 +7,7 @@ import {
   type Job,
   type JobList,
   type JobState,
-  type LoadRequest,
+  type Work,
 } from '@copyline/contracts';
 import type { Secret } from '@copyline/dws-client';
 
@@ -54,17 +54,17 @@ export class ServiceClient {
     return this.#options.server;
   }
 
-  /** Submits a load. The same key with the same load is the same job, however often it is sent. */
+  /** The same key with the same work is the same job, however often it is sent. */
   async submit(
-    load: LoadRequest,
+    work: Work,
     idempotencyKey: string,
   ): Promise<{ readonly job: Job; readonly isNew: boolean }> {
     const { value, status } = await this.#request(jobSchema, {
       method: 'POST',
-      path: '/loads',
-      body: load,
+      path: `/${work.type}s`,
+      body: work.type === 'load' ? work.load : work.extract,
       headers: { 'idempotency-key': idempotencyKey },
-      adviceUnanswered: `It may have arrived. Submit it again with --idempotency-key ${idempotencyKey}: that is never a second load.`,
+      adviceUnanswered: `It may have arrived. Submit it again with --idempotency-key ${idempotencyKey}: that is never a second job.`,
     });
     return { job: value, isNew: status !== 200 };
   }

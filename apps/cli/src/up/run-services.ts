@@ -40,7 +40,7 @@ export async function runServices(options: UpOptions, context: CommandContext): 
     host: settings.scheduler.host,
     port: options.port ?? settings.scheduler.port,
   });
-  await makeInbox(settings);
+  await makeFolders(settings);
   await using control = controlTarget(settings, (sentence) => {
     terminal.note(sentence);
   });
@@ -77,9 +77,10 @@ async function holdDatabase(control: Target, signal: AbortSignal): Promise<void>
   if (control.isEmbedded) await control.parameters(signal);
 }
 
-async function makeInbox({ hasDefaultSources, sources }: Settings): Promise<void> {
-  if (!hasDefaultSources) return;
-  for (const folder of Object.values(sources)) await mkdir(folder, { recursive: true });
+async function makeFolders({ hasDefaultRoots, sources, sinks }: Settings): Promise<void> {
+  if (!hasDefaultRoots) return;
+  const folders = [...Object.values(sources), ...Object.values(sinks)];
+  for (const folder of folders) await mkdir(folder, { recursive: true });
 }
 
 /** The services read the same configuration as we do. */

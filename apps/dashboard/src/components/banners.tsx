@@ -21,7 +21,7 @@ export function Banners() {
         <p class="banner banner-bad" data-testid="banner-queue">
           <SignIcon name="failed" />
           <span>
-            <strong>The queue cannot be reached.</strong> Loads are neither submitted nor begun.{' '}
+            <strong>The queue cannot be reached.</strong> Nothing is submitted or begun.{' '}
             <span class="banner-where">
               {status.queue.backend === 'redis' ? 'Redis' : 'PostgreSQL'} at {status.queue.at}
             </span>
@@ -32,7 +32,7 @@ export function Banners() {
         <p class="banner banner-caution" data-testid="banner-no-worker">
           <SignIcon name="waiting" />
           <span>
-            <strong>No worker is running:</strong> queued loads wait.
+            <strong>No worker is running:</strong> queued runs wait.
           </span>
         </p>
       )}

@@ -6,7 +6,7 @@ import { STATES } from '../words/states.ts';
 export function NoRuns() {
   return (
     <section class="empty" aria-labelledby="empty-title" data-testid="no-runs">
-      <h2 id="empty-title">No load has been submitted yet</h2>
+      <h2 id="empty-title">Nothing has been submitted yet</h2>
       <p>Put a CSV file into the inbox folder, then type:</p>
       <pre class="command">
         <code>

@@ -1,9 +1,13 @@
-import type { JobProgress } from '@copyline/contracts';
+import type { ExtractJobProgress, JobProgress } from '@copyline/contracts';
 
 import { progressWords } from '../words/progress.ts';
 
-/** How far a running load has come: a bar, the phase, the share and the time left. */
-export function ProgressLine({ progress }: { readonly progress: JobProgress | null }) {
+interface ProgressLineProps {
+  readonly progress: JobProgress | ExtractJobProgress | null;
+}
+
+/** How far a run has come: a bar, the phase, and where they are known the share and the time left. */
+export function ProgressLine({ progress }: ProgressLineProps) {
   const { doing, percent, left } = progressWords(progress);
   return (
     <div class="progress" data-testid="progress">

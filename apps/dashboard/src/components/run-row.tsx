@@ -2,6 +2,7 @@ import type { Job } from '@copyline/contracts';
 
 import { route } from '../state/navigation.ts';
 import { formatRoute } from '../state/route.ts';
+import { endsOf } from '../words/ends.ts';
 import { durationOf, figuresOf } from '../words/figures.ts';
 import { countText, NOTHING, rateText } from '../words/numbers.ts';
 import { isCancelling } from '../words/states.ts';
@@ -11,11 +12,13 @@ import { ProgressLine } from './progress-line.tsx';
 import { RemarkLine } from './remark-line.tsx';
 import { ScheduleTag } from './schedule-tag.tsx';
 import { StateBadge } from './state-badge.tsx';
+import { TypeTag } from './type-tag.tsx';
 
 /** One run in the list. Its link covers the whole row. */
 export function RunRow({ job }: { readonly job: Job }) {
   const { state, jobId } = route();
   const { rows, bytesPerSecond, rowsPerSecond } = figuresOf(job);
+  const { from, to, link } = endsOf(job);
   const isOpen = jobId === job.id;
   return (
     <tr
@@ -36,15 +39,16 @@ export function RunRow({ job }: { readonly job: Job }) {
             class="run-link"
             href={formatRoute({ state, jobId: job.id })}
             aria-current={isOpen ? 'true' : undefined}
-            title={job.load.source}
+            title={from}
           >
-            {job.load.source}
+            {from}
           </a>
+          <TypeTag job={job} />
           <ScheduleTag job={job} />
         </div>
-        <div class="load-target" title={`${job.load.connection} · ${job.load.into}`}>
-          <span class="unseen">into </span>
-          {job.load.connection} · <span class="table-name">{job.load.into}</span>
+        <div class="load-target" title={to}>
+          <span class="unseen">{link} </span>
+          <Target job={job} />
         </div>
       </td>
       <td role="cell" class="cell-remark">
@@ -73,5 +77,15 @@ export function RunRow({ job }: { readonly job: Job }) {
         <Elapsed job={job} />
       </td>
     </tr>
+  );
+}
+
+/** What matters most in it stands out. */
+function Target({ job }: { readonly job: Job }) {
+  if (job.type === 'extract') return <span class="table-name">{job.extract.to}</span>;
+  return (
+    <>
+      {job.load.connection} · <span class="table-name">{job.load.into}</span>
+    </>
   );
 }

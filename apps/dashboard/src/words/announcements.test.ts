@@ -10,7 +10,7 @@ const inState = (id: string, state: JobState) => sampleJob({ id, state });
 test('an end and its reason are told', () => {
   const failed = sampleJob({ state: 'failed', error: sampleError() });
   expect(announcementOf(list(sampleJob({ state: 'running' })), list(failed))).toBe(
-    'inbox:airports.csv into airports: failed, VALUE_REFUSED.',
+    'inbox:airports.csv into embedded · airports: failed, VALUE_REFUSED.',
   );
 });
 

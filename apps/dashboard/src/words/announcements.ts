@@ -1,6 +1,7 @@
 import type { Job } from '@copyline/contracts';
 
 import type { Jobs } from '../state/jobs.ts';
+import { endsOf } from './ends.ts';
 import { STATES } from './states.ts';
 
 /** More than this at once is a number, not a list: nobody listens to twenty sentences. */
@@ -22,6 +23,7 @@ function isNews(old: Job | undefined, job: Job): boolean {
 }
 
 function sentence(job: Job): string {
-  const what = `${job.load.source} into ${job.load.into}: ${STATES[job.state].label.toLowerCase()}`;
+  const { from, to, link } = endsOf(job);
+  const what = `${from} ${link} ${to}: ${STATES[job.state].label.toLowerCase()}`;
   return job.error === null ? `${what}.` : `${what}, ${job.error.code}.`;
 }

@@ -68,10 +68,11 @@ test('an account adds up, or says that it does not', () => {
 });
 
 test('only settings that differ from the defaults are listed', () => {
-  const { load } = sampleJob();
-  expect(unusualSettings(load)).toEqual([]);
+  const job = sampleJob();
+  const { load } = job;
+  expect(unusualSettings(job)).toEqual([]);
   const dialect = { ...load.dialect, delimiter: '\t', header: false };
-  expect(unusualSettings({ ...load, create: true, dialect })).toEqual([
+  expect(unusualSettings({ ...job, load: { ...load, create: true, dialect } })).toEqual([
     ['Table', 'created when it does not exist'],
     ['Delimiter', '\\t'],
     ['Header', 'none'],

@@ -1,4 +1,10 @@
-import type { Job } from '@copyline/contracts';
+import type {
+  ExtractJobProgress,
+  ExtractReport,
+  Job,
+  JobProgress,
+  LoadReport,
+} from '@copyline/contracts';
 
 import { hasEnded } from './states.ts';
 
@@ -14,21 +20,32 @@ export interface Figures {
 export function figuresOf(job: Job): Figures {
   const { progress, report, state } = job;
   if (state === 'running' && progress !== null) {
-    const { rowsParsed, bytesPerSecond, rowsPerSecond } = progress;
-    return { rows: rowsParsed, bytesPerSecond, rowsPerSecond };
+    const { bytesPerSecond, rowsPerSecond } = progress;
+    return { rows: rowsOf(progress), bytesPerSecond, rowsPerSecond };
   }
   if (!hasEnded(job) || report === null) {
     return { rows: null, bytesPerSecond: null, rowsPerSecond: null };
   }
   const copyMs = report.phases['copy'] ?? 0;
+  const rows = rowsOf(report);
   // The rows of a deduplicated load were copied by another one, at a speed of its own.
-  const hasRate = state === 'done' && !report.deduplicated && copyMs > 0;
+  const isOwn = !('deduplicated' in report && report.deduplicated);
+  const hasRate = state === 'done' && isOwn && copyMs > 0;
   const perSecond = (amount: number): number | null => (hasRate ? (amount / copyMs) * 1000 : null);
   return {
-    rows: report.rowsLoaded,
+    rows,
     bytesPerSecond: perSecond(report.bytesRead),
-    rowsPerSecond: perSecond(report.rowsLoaded),
+    rowsPerSecond: perSecond(rows),
   };
+}
+
+/** Read so far by a run; of one that has ended in the target, or in its files. */
+export function rowsOf(
+  amount: JobProgress | ExtractJobProgress | LoadReport | ExtractReport,
+): number {
+  if ('rowsLoaded' in amount) return amount.rowsLoaded;
+  if ('rowsExtracted' in amount) return amount.rowsExtracted;
+  return 'rowsParsed' in amount ? amount.rowsParsed : amount.rowsRead;
 }
 
 /** How long the last run took, or takes so far; null when none has begun. */

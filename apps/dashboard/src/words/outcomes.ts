@@ -1,11 +1,19 @@
-import type { Job } from '@copyline/contracts';
+import type { Job, LoadJob } from '@copyline/contracts';
 
+import { extractOutcomeText } from './extract-outcomes.ts';
 import { countText } from './numbers.ts';
 import { isCancelling } from './states.ts';
 
 /** What is true of a run right now, in one sentence: above all, what is in the target. */
 export function outcomeText(job: Job): string {
-  const into = job.report?.target.table ?? job.load.into;
+  if (job.type === 'load') return loadOutcomeText(job);
+  if (!isCancelling(job)) return extractOutcomeText(job);
+  return job.state === 'running'
+    ? 'Cancelling. What was written is removed, unless it is being published already.'
+    : 'Cancelling.';
+}
+
+function loadOutcomeText(job: LoadJob): string {
   if (isCancelling(job)) {
     return job.state === 'running'
       ? 'Cancelling. What was copied is rolled back, unless COMMIT has been sent already.'
@@ -27,11 +35,11 @@ export function outcomeText(job: Job): string {
     case 'cancelled':
       return 'It was cancelled. Nothing is loaded.';
     case 'done':
-      return doneText(job, into);
+      return doneText(job);
   }
 }
 
-function failedText({ error }: Job): string {
+function failedText({ error }: LoadJob): string {
   switch (error?.commitState) {
     case 'committed':
       return 'It failed after COMMIT: the rows are in the target.';
@@ -42,8 +50,9 @@ function failedText({ error }: Job): string {
   }
 }
 
-function doneText(job: Job, into: string): string {
+function doneText(job: LoadJob): string {
   const { report } = job;
+  const into = report?.target.table ?? job.load.into;
   if (report === null) return 'It is loaded.';
   const rows = `${countText(report.rowsLoaded)} ${report.rowsLoaded === 1 ? 'row' : 'rows'}`;
   const sentences = report.deduplicated

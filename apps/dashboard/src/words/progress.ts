@@ -1,10 +1,10 @@
-import type { JobProgress } from '@copyline/contracts';
+import type { ExtractJobProgress, JobProgress } from '@copyline/contracts';
 
 import { percentOf } from './numbers.ts';
 import { tickingText } from './times.ts';
 
 interface PhaseWords {
-  /** What the load is doing. */
+  /** What the run is doing. */
   readonly doing: string;
   /** The phase reads the source from its beginning to its end, so that a percentage means something. */
   readonly reads: boolean;
@@ -18,6 +18,7 @@ const PHASES: Readonly<Record<string, PhaseWords>> = {
   wait: { doing: 'waiting for another run', reads: false },
   copy: { doing: 'copying', reads: true },
   commit: { doing: 'committing', reads: false },
+  publish: { doing: 'publishing', reads: false },
   settle: { doing: 'asking the ledger', reads: false },
 };
 
@@ -29,9 +30,12 @@ export interface ProgressWords {
   readonly left: string | null;
 }
 
-export function progressWords(progress: JobProgress | null): ProgressWords {
+export function progressWords(progress: JobProgress | ExtractJobProgress | null): ProgressWords {
   if (progress === null) return { doing: 'starting', percent: null, left: null };
-  const { phase, bytesRead, bytesTotal, secondsLeft } = progress;
+  const { phase, bytesRead } = progress;
+  // Nobody knows how much an extract will be.
+  const [bytesTotal, secondsLeft] =
+    'bytesTotal' in progress ? [progress.bytesTotal, progress.secondsLeft] : [0, null];
   // A phase of a newer server is shown by its name, with a share if it has one.
   const { doing, reads } = PHASES[phase] ?? { doing: phase, reads: bytesRead > 0 };
   const isMeasured = reads && bytesTotal > 0;

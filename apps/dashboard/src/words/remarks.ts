@@ -1,5 +1,6 @@
-import type { Job, ReportError } from '@copyline/contracts';
+import type { ExtractJob, Job, LoadJob, ReportError } from '@copyline/contracts';
 
+import { nothingText } from './ends.ts';
 import { countText, plural } from './numbers.ts';
 import { isCancelling, type Tone } from './states.ts';
 import { tickingText, untilText } from './times.ts';
@@ -29,15 +30,15 @@ export function remarkOn(job: Job, now: number): Remark {
     case 'waiting':
       return withCode(job.error, `tries again${when(job, now)}`, 'caution');
     case 'in-doubt':
-      return withCode(job.error, `asks the ledger${when(job, now)}`, 'doubt');
-    case 'failed':
       return withCode(
         job.error,
-        job.error === null ? 'nothing is loaded' : placeOf(job.error),
-        'bad',
+        `asks the ${job.type === 'load' ? 'ledger' : 'sink'}${when(job, now)}`,
+        'doubt',
       );
+    case 'failed':
+      return withCode(job.error, job.error === null ? nothingText(job) : placeOf(job.error), 'bad');
     case 'cancelled':
-      return { text: 'nothing is loaded', tone: 'neutral' };
+      return { text: nothingText(job), tone: 'neutral' };
     case 'done':
       return { text: outcomeOf(job), tone: hasWarnings(job) ? 'caution' : 'neutral' };
   }
@@ -46,15 +47,27 @@ export function remarkOn(job: Job, now: number): Remark {
 /** What is worth a remark when all went well; mostly nothing. */
 function outcomeOf(job: Job): string {
   const { report } = job;
-  const remarks: string[] = [];
-  if (job.cancelRequested) remarks.push('committed before the cancel');
-  if (report?.deduplicated === true) remarks.push('already loaded, nothing stored again');
-  else if (report?.target.created === true) remarks.push('table created');
-  if (report?.guarantee === 'at-least-once') remarks.push('at least once');
+  const remarks = job.type === 'load' ? loadRemarks(job) : extractRemarks(job);
   if (report !== null && report.warnings.length > 0) {
     remarks.push(plural(report.warnings.length, 'warning'));
   }
   return remarks.join(' · ');
+}
+
+function loadRemarks({ report, cancelRequested }: LoadJob): string[] {
+  const remarks: string[] = [];
+  if (cancelRequested) remarks.push('committed before the cancel');
+  if (report?.deduplicated === true) remarks.push('already loaded, nothing stored again');
+  else if (report?.target.created === true) remarks.push('table created');
+  if (report?.guarantee === 'at-least-once') remarks.push('at least once');
+  return remarks;
+}
+
+function extractRemarks({ report, cancelRequested }: ExtractJob): string[] {
+  const remarks: string[] = [];
+  if (cancelRequested) remarks.push('published before the cancel');
+  if (report !== null && report.files.length > 1) remarks.push(plural(report.files.length, 'file'));
+  return remarks;
 }
 
 function hasWarnings(job: Job): boolean {

@@ -1,15 +1,27 @@
-import type { LoadRequest } from '@copyline/contracts';
+import type { ExtractRequest, Job, LoadRequest } from '@copyline/contracts';
+
+import { bytesText, countText } from './numbers.ts';
+import { durationText } from './times.ts';
 
 /** A value with what cannot be seen made visible. */
 function visible(text: string): string {
   return JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"');
 }
 
+type Setting = readonly [label: string, value: string];
+
 /** What was asked for beyond source and target, where it differs from the defaults. */
-export function unusualSettings(load: LoadRequest): (readonly [label: string, value: string])[] {
+export function unusualSettings(job: Job): Setting[] {
+  const settings = job.type === 'load' ? ofLoad(job.load) : ofExtract(job.extract);
+  return settings.flatMap(([label, value]) => (value === false ? [] : [[label, value] as const]));
+}
+
+type Possible = readonly [label: string, value: string | false];
+
+function ofLoad(load: LoadRequest): Possible[] {
   const { dialect } = load;
   const escape = dialect.escape ?? dialect.quote;
-  const settings: (readonly [label: string, value: string | false])[] = [
+  return [
     ['Columns', load.columns?.join(', ') ?? false],
     ['Table', load.create && 'created when it does not exist'],
     ['Empty file', load.allowEmpty && 'allowed'],
@@ -24,5 +36,29 @@ export function unusualSettings(load: LoadRequest): (readonly [label: string, va
     ['Lines skipped', dialect.skipLines > 0 && String(dialect.skipLines)],
     ['Blank lines', dialect.skipBlankLines && 'skipped'],
   ];
-  return settings.flatMap(([label, value]) => (value === false ? [] : [[label, value] as const]));
+}
+
+function ofExtract({ from, csv, ...extract }: ExtractRequest): Possible[] {
+  const escape = csv.escape ?? csv.quote;
+  const table = 'table' in from ? from : undefined;
+  const { rowsPerFile, bytesPerFile, statementTimeoutMs, maxDurationMs } = extract;
+  return [
+    ['Query', 'query' in from && from.query],
+    ['Columns', table?.columns?.join(', ') ?? false],
+    ['Where', table?.where ?? false],
+    ['Existing files', extract.overwrite && 'replaced'],
+    ['Compression', extract.compression ?? false],
+    ['Rows per file', rowsPerFile !== undefined && countText(rowsPerFile)],
+    ['Bytes per file', bytesPerFile !== undefined && bytesText(bytesPerFile)],
+    ['Search path', extract.searchPath?.join(', ') ?? false],
+    ['Statement limit', statementTimeoutMs !== undefined && durationText(statementTimeoutMs)],
+    ['Time limit', maxDurationMs !== undefined && durationText(maxDurationMs)],
+    ['Delimiter', csv.delimiter !== ',' && visible(csv.delimiter)],
+    ['Quote', csv.quote !== '"' && visible(csv.quote)],
+    ['Escape', escape !== csv.quote && visible(escape)],
+    ['NULL', csv.null !== '' && visible(csv.null)],
+    ['Header', !csv.header && 'none'],
+    ['Quoted', csv.quoting === 'all' && 'every value'],
+    ['For spreadsheets', csv.excelSafe && 'an apostrophe before what looks like a formula'],
+  ];
 }

@@ -1,4 +1,5 @@
 import {
+  extractRequestSchema,
   jobListSchema,
   jobSchema,
   loadRequestSchema,
@@ -42,9 +43,9 @@ const refusals = (...statuses: number[]): Responses =>
 
 const REFUSALS: Record<number, string> = {
   401: 'No access token, or a wrong one',
-  403: 'The source is not below a configured root',
+  403: 'The source or sink is not below a configured root',
   404: 'There is no such thing',
-  409: 'It is not in a state for this; or the key belongs to another load',
+  409: 'It is not in a state for this; or the key belongs to other work',
   413: 'The body is too large',
   422: 'Fields are wrong; all of them are listed',
   503: 'The queue or the control database cannot be reached; nothing was accepted',
@@ -54,6 +55,34 @@ const jobId = z.strictObject({ id: z.uuid() });
 const scheduleName = z.strictObject({ name: z.string() });
 const schedules = { tags: ['Schedules'], requestParams: { path: scheduleName } };
 
+/** The operation that submits work of one type. */
+function submission(
+  type: 'load' | 'extract',
+  schema: z.ZodType,
+): { post: ZodOpenApiOperationObject } {
+  return {
+    post: {
+      summary: `Submit ${type === 'load' ? 'a load' : 'an extract'}`,
+      tags: [type === 'load' ? 'Loads' : 'Extracts'],
+      requestParams: {
+        header: z.object({
+          'Idempotency-Key': z
+            .string()
+            .max(255)
+            .optional()
+            .meta({ description: `The same key with the same ${type} is the same job` }),
+        }),
+      },
+      requestBody: body(schema),
+      responses: {
+        '202': answer('Accepted; see the job', jobSchema),
+        '200': answer('Accepted before, under the same key', jobSchema),
+        ...refusals(403, 409, 413, 422, 503),
+      },
+    },
+  };
+}
+
 /** Description of the HTTP API, made of the schemas that requests are checked with. */
 export function openApiDocument(version: string): ReturnType<typeof createDocument> {
   return createDocument({
@@ -62,7 +91,7 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
       title: 'Copyline scheduler',
       version,
       description:
-        'Submits loads, shows what becomes of them, and keeps schedules. Sources and connections are names that the operator has configured.',
+        'Submits loads and extracts, shows what becomes of them, and keeps schedules. Sources, sinks and connections are names that the operator has configured.',
     },
     security: [{ token: [] }, { session: [] }],
     components: {
@@ -71,6 +100,7 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
         session: { type: 'apiKey', in: 'cookie', name: 'copyline_session' },
       },
       schemas: {
+        ExtractRequest: extractRequestSchema,
         Job: jobSchema,
         JobList: jobListSchema,
         LoadRequest: loadRequestSchema,
@@ -82,25 +112,8 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
       },
     },
     paths: {
-      '/api/v1/loads': {
-        post: {
-          summary: 'Submit a load',
-          tags: ['Loads'],
-          requestParams: {
-            header: z.object({
-              'Idempotency-Key': z.string().max(255).optional().meta({
-                description: 'The same key with the same load is the same job',
-              }),
-            }),
-          },
-          requestBody: body(loadRequestSchema),
-          responses: {
-            '202': answer('Accepted; see the job', jobSchema),
-            '200': answer('Accepted before, under the same key', jobSchema),
-            ...refusals(403, 409, 413, 422, 503),
-          },
-        },
-      },
+      '/api/v1/loads': submission('load', loadRequestSchema),
+      '/api/v1/extracts': submission('extract', extractRequestSchema),
       '/api/v1/jobs': {
         get: {
           summary: 'List jobs, the newest first',
@@ -119,7 +132,7 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
         delete: {
           summary: 'Cancel a job',
           description:
-            'A job that nobody runs is cancelled at once. A running one is interrupted and rolled back, unless COMMIT has been sent: then it ends as done.',
+            'A job that nobody runs is cancelled at once. A running one is interrupted and rolled back, unless COMMIT has been sent, or the files are being published: then it ends as done.',
           tags: ['Jobs'],
           requestParams: { path: jobId },
           responses: { '202': answer('The job as it is now', jobSchema), ...refusals(404, 409) },
@@ -200,7 +213,7 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
       },
       '/api/v1/status': {
         get: {
-          summary: 'What runs, and what a load may name',
+          summary: 'What runs, and what a load or an extract may name',
           tags: ['Service'],
           responses: { '200': answer('The service', serviceStatusSchema), ...refusals() },
         },

@@ -5,7 +5,7 @@ import {
   type Occurrence,
   type Schedule,
 } from '@copyline/contracts';
-import { enqueueSubmission } from '@copyline/queue';
+import { enqueueSubmission, workOf } from '@copyline/queue';
 import {
   Body,
   Controller,
@@ -24,7 +24,7 @@ import { z } from 'zod';
 
 import { parseRequest } from '../http/problem.ts';
 import { SchedulerService } from '../scheduler.service.ts';
-import { checkLoad } from './check-load.ts';
+import { checkWork } from './check-work.ts';
 
 export const occurrencesQuerySchema = z.strictObject({
   limit: z.coerce.number().int().min(1).max(500).default(50),
@@ -58,7 +58,8 @@ export class SchedulesController {
   ): Promise<Schedule> {
     const spec = parseRequest(scheduleSpecSchema, body);
     const { config, schedules } = this.#service;
-    await checkLoad(spec.load, config.settings, { at: 'load.', mayBeMissing: true });
+    const work = workOf(spec, new Date());
+    await checkWork(work, config.settings, { at: `${work.type}.`, mayBeMissing: true });
     const { schedule, isNew } = await schedules.put(checked(name), spec);
     response.status(isNew ? 201 : 200);
     return schedule;

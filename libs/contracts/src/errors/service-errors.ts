@@ -1,6 +1,6 @@
 import { define } from './error-definition.ts';
 
-/** Of submitted loads. */
+/** Of submitted loads and extracts. */
 export const SERVICE_ERRORS = define({
   REQUEST_INVALID: {
     retry: 'never',
@@ -25,7 +25,7 @@ export const SERVICE_ERRORS = define({
   },
   CONNECTION_UNKNOWN: {
     retry: 'never',
-    meaning: 'The load names a connection that is not configured.',
+    meaning: 'The load or extract names a connection that is not configured.',
     advice: 'Name a connection of copyline.yaml; a conninfo is never accepted here.',
   },
   SOURCE_FORBIDDEN: {
@@ -38,10 +38,21 @@ export const SERVICE_ERRORS = define({
     meaning: 'The worker that ran the load cannot see the root of the source.',
     advice: 'Mount the folder on every worker, or configure the root there.',
   },
+  SINK_FORBIDDEN: {
+    retry: 'never',
+    meaning: 'The sink is not below a root that may be written to.',
+    advice:
+      'Write root:path with a root of `sinks` in copyline.yaml; links may not lead out of it.',
+  },
+  SINK_NOT_VISIBLE: {
+    retry: 'never',
+    meaning: 'The worker that ran the extract cannot see the root of the sink.',
+    advice: 'Mount the folder on every worker, or configure the root there.',
+  },
   IDEMPOTENCY_CONFLICT: {
     retry: 'never',
-    meaning: 'The Idempotency-Key was used before for another load.',
-    advice: 'Use a new key for a new load.',
+    meaning: 'The Idempotency-Key was used before for another load or extract.',
+    advice: 'Use a new key for new work.',
   },
   JOB_NOT_FOUND: {
     retry: 'never',
@@ -55,7 +66,7 @@ export const SERVICE_ERRORS = define({
   },
   JOB_CANCELLED: {
     retry: 'never',
-    meaning: 'The job was cancelled; nothing is loaded.',
+    meaning: 'The job was cancelled; nothing is loaded, and nothing published.',
     advice: 'Submit it again if it was a mistake.',
   },
   SCHEDULE_NOT_FOUND: {
@@ -75,8 +86,8 @@ export const SERVICE_ERRORS = define({
   },
   WORKER_LOST: {
     retry: 'never',
-    meaning: 'The workers that ran the load died again and again, for example for lack of memory.',
-    advice: 'Look into the log of the worker; load the file by hand to see what happens.',
+    meaning: 'The workers that ran the job died again and again, for example for lack of memory.',
+    advice: 'Look into the log of the worker; do the same by hand to see what happens.',
   },
   CONTROL_UNAVAILABLE: {
     retry: 'retry',

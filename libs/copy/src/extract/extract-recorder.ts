@@ -4,6 +4,7 @@ import {
   type ExtractedFile,
   type ExtractReport,
   type ExtractSpecInput,
+  type Manifest,
   type Warning,
 } from '@copyline/contracts';
 
@@ -46,8 +47,7 @@ export class ExtractRecorder {
     // The input may be anything as long as it has not been checked.
     const { from, to } = input as { from?: { table?: unknown }; to?: unknown };
     this.table = typeof from?.table === 'string' ? from.table : null;
-    const path: unknown = typeof to === 'object' && to !== null && 'path' in to ? to.path : to;
-    this.#to = typeof path === 'string' ? path : null;
+    this.#to = nameOf(to);
     this.#database = database;
     this.#onProgress = onProgress;
   }
@@ -70,6 +70,14 @@ export class ExtractRecorder {
 
   extracted({ manifest, files }: Extracted): ExtractReport {
     return this.#report('extracted', manifest, files, undefined);
+  }
+
+  /** An earlier run of the same extract has done the work. */
+  publishedBefore(manifest: string, { source, files }: Manifest): ExtractReport {
+    this.table = source.table;
+    const message = 'An earlier run had published the files; nothing was extracted again';
+    this.warn({ code: 'PUBLISHED_BEFORE', message });
+    return this.extracted({ manifest, files });
   }
 
   failed(error: CopylineError): ExtractReport {
@@ -108,6 +116,14 @@ export class ExtractRecorder {
     this.#phases.set(this.#phase, before + now - this.#phaseStartedAt);
     this.#phaseStartedAt = now;
   }
+}
+
+/** What reports call the place that the input names. */
+function nameOf(to: unknown): string | null {
+  const place: { path?: unknown; name?: unknown } =
+    typeof to === 'object' && to !== null ? to : { path: to };
+  const name = place.name ?? place.path;
+  return typeof name === 'string' ? name : null;
 }
 
 export function sum(files: readonly ExtractedFile[], key: 'rows' | 'bytes'): number {

@@ -4,6 +4,7 @@ import {
   type ExtractReport,
   type ExtractSpec,
   type ExtractSpecInput,
+  type Manifest,
 } from '@copyline/contracts';
 import { untilAborted, type Connection } from '@copyline/dws-client';
 import { randomUUID } from 'node:crypto';
@@ -12,7 +13,7 @@ import type { Writable } from 'node:stream';
 import { dialectBytes } from '../csv/dialect.ts';
 import { parseTableName } from '../plan/table-name.ts';
 import { ExtractRecorder, sum, type ExtractProgress } from './extract-recorder.ts';
-import { formatManifest } from './manifest.ts';
+import { formatManifest, readManifest } from './manifest.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
 import { readRows } from './read-rows.ts';
@@ -35,6 +36,13 @@ export interface ExtractDeps {
   readonly connection: Connection | ((signal?: AbortSignal) => Promise<Connection>);
   /** The database for reports, without secrets. */
   readonly database: string;
+  /**
+   * A UUID for an extract that may be run again after its process has died. What was published under
+   * it is its outcome, and is not done a second time. Default: a new one for each run.
+   */
+  readonly extractId?: string;
+  /** Awaited when everything is on the disk, before the first name is given. */
+  readonly beforePublish?: () => Promise<void>;
   /** Where `to: 'stdout'` goes. Default: the process's standard output. */
   readonly output?: Writable;
   readonly onProgress?: (progress: ExtractProgress) => void;
@@ -69,11 +77,11 @@ export async function runExtract(
   using stop = new StopSignal(signal);
   try {
     const spec = parseExtractSpec(input);
-    recorder.extractId = randomUUID();
+    recorder.extractId = deps.extractId ?? randomUUID();
     stop.limit(spec.maxDurationMs);
     const run = { spec, deps, recorder, stop };
     const { to } = spec;
-    const report = await (to === 'stdout' ? toStandardOutput(run) : toFiles(run, to.path));
+    const report = await (to === 'stdout' ? toStandardOutput(run) : toFiles(run, to));
     return { report, error: undefined };
   } catch (error) {
     const known = stop.reasonBehind(error);
@@ -112,11 +120,14 @@ function assertFormat(spec: ExtractSpec, hasCsv: boolean): void {
   if (fault !== undefined) throw new CopylineError('CONFIG_INVALID', fault);
 }
 
-async function toFiles(run: ExtractRun, path: string): Promise<ExtractReport> {
-  const { spec, recorder, stop } = run;
-  const policy = { overwrite: spec.overwrite, isSplit: isSplit(spec) };
-  await using destination = await Destination.open(path, policy);
+async function toFiles(run: ExtractRun, to: FilePlace): Promise<ExtractReport> {
+  const { spec, deps, recorder, stop } = run;
+  await using destination = await openDestination(spec, to, deps.extractId);
   await sweep(destination, recorder);
+  const published = await findManifest(destination, deps.extractId);
+  if (published !== undefined)
+    return recorder.publishedBefore(manifestNameOf(destination, to), published);
+  await destination.assertFree();
   const parts: PartFile[] = [];
   const output = new Output({
     ...outputOptions(spec),
@@ -135,9 +146,56 @@ async function toFiles(run: ExtractRun, path: string): Promise<ExtractReport> {
   const extractId = recorder.extractId ?? '';
   await manifest.write(formatManifest({ ...plan.description, extractId, ...totals, files }));
   await manifest.finish();
+  await deps.beforePublish?.();
   stop.throwIfStopped();
   await destination.publish(parts, manifest);
-  return recorder.extracted({ manifest: destination.manifestPath, files });
+  return recorder.extracted({ manifest: manifestNameOf(destination, to), files });
+}
+
+/**
+ * The report of the extract that was published under an id. What runs under that id have left
+ * unfinished is removed, so that none of them can be published any more.
+ *
+ * @throws CopylineError `SINK_…` when the place cannot be looked at
+ */
+export async function findPublished(
+  input: ExtractSpecInput,
+  { extractId, database }: { readonly extractId: string; readonly database: string },
+): Promise<ExtractReport | undefined> {
+  const spec = parseExtractSpec(input);
+  if (spec.to === 'stdout') return undefined;
+  await using destination = await openDestination(spec, spec.to, extractId);
+  await destination.removeLeftovers();
+  const published = await findManifest(destination, extractId);
+  if (published === undefined) return undefined;
+  const recorder = new ExtractRecorder(input, database, undefined);
+  recorder.extractId = extractId;
+  return recorder.publishedBefore(manifestNameOf(destination, spec.to), published);
+}
+
+type FilePlace = Exclude<ExtractSpec['to'], 'stdout'>;
+
+function openDestination(
+  spec: ExtractSpec,
+  { path, within }: FilePlace,
+  owner: string | undefined,
+): Promise<Destination> {
+  const { overwrite } = spec;
+  return Destination.open(path, { overwrite, isSplit: isSplit(spec), within, owner });
+}
+
+/** As reports call it: beside the file, under whose name it was asked for. */
+function manifestNameOf({ manifestPath }: Destination, { name }: FilePlace): string {
+  return name === undefined ? manifestPath : manifestName(name);
+}
+
+async function findManifest(
+  { manifestPath }: Destination,
+  extractId: string | undefined,
+): Promise<Manifest | undefined> {
+  if (extractId === undefined) return undefined;
+  const manifest = await readManifest(manifestPath).catch(() => undefined);
+  return manifest?.extractId === extractId ? manifest : undefined;
 }
 
 async function toStandardOutput(run: ExtractRun): Promise<ExtractReport> {

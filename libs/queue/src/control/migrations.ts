@@ -99,6 +99,11 @@ CREATE TABLE ${schema}.worker (
   seen_at     timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 `,
+  (schema) => `
+-- What the request asks for; whatever was submitted before there were extracts is a load.
+ALTER TABLE ${schema}.submission
+  ADD COLUMN type text NOT NULL DEFAULT 'load' CHECK (type IN ('load', 'extract'));
+`,
 ];
 
 /** Not the ledger's schema: one database may be control database and target at once. */

@@ -8,6 +8,7 @@ import {
 } from '@copyline/contracts';
 
 import { assertCron, nextNominal, whatIsDue } from '../schedule/cron.ts';
+import { workOf } from '../schedule/occurrence-work.ts';
 import type { ControlDatabase } from './control-database.ts';
 import { instantOf, instantOrNull, isoUtc } from './submission-row.ts';
 import type { Submissions } from './submissions.ts';
@@ -34,7 +35,7 @@ interface OccurrenceRow {
 const SCHEDULE_COLUMNS = `name, spec, paused, ${['next_at', 'created_at', 'updated_at'].map(isoUtc).join(', ')}`;
 const OCCURRENCE_COLUMNS = `outcome, trigger, submission_id, reason, ${isoUtc('nominal_at')}`;
 
-/** Loads that are submitted by the clock; the clock is the database's. */
+/** Loads and extracts that are submitted by the clock; the clock is the database's. */
 export class Schedules {
   readonly #database: ControlDatabase;
   readonly #submissions: Submissions;
@@ -201,9 +202,8 @@ export class Schedules {
       const reason = `The job ${running} has not ended`;
       return this.#withoutJob(query, row.name, { nominalAt, trigger, outcome: 'skipped', reason });
     }
-    const slot = spec.dedupe === 'occurrence' ? nominalAt.toISOString() : spec.load.slot;
     const { job } = await this.#submissions.submit(
-      { ...spec.load, slot },
+      workOf(spec, nominalAt),
       { schedule: { name: row.name, nominalAt } },
       query,
     );

@@ -1,17 +1,12 @@
-import type {
-  Job,
-  JobProgress,
-  JobState,
-  LoadReport,
-  LoadRequest,
-  ReportError,
-} from '@copyline/contracts';
+import type { Job, JobState, JobTypeName, ReportError } from '@copyline/contracts';
 
 /** A submission as a query gives it; times to the microsecond. */
 export interface SubmissionRow {
   id: string;
+  /** Of what `request`, `progress` and `report` are. */
+  type: JobTypeName;
   state: JobState;
-  request: LoadRequest;
+  request: unknown;
   schedule: string | null;
   nominal_at: string | null;
   runs: number;
@@ -21,8 +16,8 @@ export interface SubmissionRow {
   finished_at: string | null;
   next_run_at: string | null;
   worker: string | null;
-  progress: JobProgress | null;
-  report: LoadReport | null;
+  progress: unknown;
+  report: unknown;
   error: ReportError | null;
   revision: number;
 }
@@ -37,15 +32,16 @@ const TIMES = [
   'next_run_at',
 ];
 
-export const JOB_COLUMNS = `id, state, request, schedule, runs, worker, progress, report, error,
+export const JOB_COLUMNS = `id, type, state, request, schedule, runs, worker, progress, report, error,
   revision, ${TIMES.map(isoUtc).join(', ')}`;
 
 export function jobOf(row: SubmissionRow): Job {
   const { schedule, nominal_at: nominalAt } = row;
   return {
     id: row.id,
+    type: row.type,
+    [row.type]: row.request,
     state: row.state,
-    load: row.request,
     schedule:
       schedule === null || nominalAt === null
         ? null
@@ -61,7 +57,7 @@ export function jobOf(row: SubmissionRow): Job {
     report: row.report,
     error: row.error,
     revision: row.revision,
-  };
+  } as Job; // its parts are written together, and are of one type
 }
 
 /** As the API writes it: to the millisecond. */

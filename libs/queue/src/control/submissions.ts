@@ -1,12 +1,11 @@
 import {
   CopylineError,
+  extractRequestSchema,
   loadRequestSchema,
   type Job,
-  type JobProgress,
   type JobState,
-  type LoadReport,
-  type LoadRequest,
   type ReportError,
+  type Work,
 } from '@copyline/contracts';
 import { createHash, randomUUID } from 'node:crypto';
 
@@ -24,17 +23,17 @@ export interface SubmitOptions {
 /** How a run ended for good. */
 export interface RunEnd {
   readonly state: 'done' | 'failed' | 'cancelled';
-  readonly report: LoadReport | null;
+  readonly report: Job['report'];
   readonly error: ReportError | null;
 }
 
 /** Why a submission is to be run again. */
 export interface RunAgain {
-  /** `queued` after an orderly stop: nothing was wrong with the load. */
+  /** `queued` after an orderly stop: nothing was wrong with the job. */
   readonly state: 'queued' | 'waiting' | 'in-doubt';
   readonly delayMs: number;
   readonly counts: 'failure' | 'busy' | 'nothing';
-  readonly report: LoadReport | null;
+  readonly report: Job['report'];
   readonly error: ReportError | null;
 }
 
@@ -61,24 +60,28 @@ export class Submissions {
    * Writes a submission down; the queue has not heard of it yet.
    *
    * @param query of a transaction that the submission is to be part of
-   * @returns the job, whether it is new (a key that was used for the same load gives that job), and
+   * @returns the job, whether it is new (a key that was used for the same work gives that job), and
    *   whether the queue has heard of it
-   * @throws CopylineError `IDEMPOTENCY_CONFLICT` when the key was used for another load
+   * @throws CopylineError `IDEMPOTENCY_CONFLICT` when the key was used for other work
    */
   async submit(
-    request: LoadRequest,
+    work: Work,
     options: SubmitOptions = {},
     query: Query = (text, parameters) => this.#database.query(text, parameters),
   ): Promise<{ readonly job: Job; readonly isNew: boolean; readonly isEnqueued: boolean }> {
-    const digest = digestOf(request);
+    const { type } = work;
+    const request = work.type === 'load' ? work.load : work.extract;
+    const digest = digestOf(work);
     const { idempotencyKey: key, schedule } = options;
     const inserted = await query<SubmissionRow>(
-      `INSERT INTO ${this.#table} (id, idempotency_key, request, request_digest, schedule, nominal_at)
-       VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (idempotency_key) DO NOTHING
+      `INSERT INTO ${this.#table} 
+         (id, idempotency_key, type, request, request_digest, schedule, nominal_at)
+       VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (idempotency_key) DO NOTHING
        RETURNING ${JOB_COLUMNS}`,
       [
         randomUUID(),
         key ?? null,
+        type,
         JSON.stringify(request),
         digest,
         schedule?.name ?? null,
@@ -94,11 +97,11 @@ export class Submissions {
     );
     const [earlier] = existing.rows;
     // Withdrawn between the two statements: the key is free again.
-    if (earlier === undefined) return this.submit(request, options, query);
+    if (earlier === undefined) return this.submit(work, options, query);
     if (earlier.request_digest === digest) {
       return { job: jobOf(earlier), isNew: false, isEnqueued: earlier.enqueued };
     }
-    throw new CopylineError('IDEMPOTENCY_CONFLICT', 'This Idempotency-Key belongs to another load');
+    throw new CopylineError('IDEMPOTENCY_CONFLICT', 'This Idempotency-Key belongs to other work');
   }
 
   async markEnqueued(id: string): Promise<void> {
@@ -192,7 +195,7 @@ export class Submissions {
   async beat(
     id: string,
     runId: string,
-    progress: JobProgress | undefined,
+    progress: NonNullable<Job['progress']> | undefined,
   ): Promise<{ readonly cancelRequested: boolean } | undefined> {
     const { rows } = await this.#database.query<{ cancel: boolean }>(
       `UPDATE ${this.#table}
@@ -298,9 +301,13 @@ export class Submissions {
 
 const UNSETTLED = `state IN ('queued', 'running', 'waiting', 'in-doubt')`;
 
-/** The same for every way of writing the same load: defaults filled in, keys in order. */
-function digestOf(request: LoadRequest): string {
-  const canonical = JSON.stringify(sortKeys(loadRequestSchema.parse(request)));
+/** The same for every way of writing the same work: defaults filled in, keys in order. */
+function digestOf(work: Work): string {
+  const complete =
+    work.type === 'load'
+      ? loadRequestSchema.parse(work.load)
+      : { type: work.type, ...extractRequestSchema.parse(work.extract) };
+  const canonical = JSON.stringify(sortKeys(complete));
   return createHash('sha256').update(canonical).digest('hex');
 }
 

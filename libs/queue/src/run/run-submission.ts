@@ -1,7 +1,10 @@
 import {
   CopylineError,
+  fileOf,
   reportError,
-  type JobProgress,
+  type ExtractReport,
+  type ExtractRequest,
+  type Job,
   type LoadReport,
   type LoadRequest,
 } from '@copyline/contracts';
@@ -9,36 +12,65 @@ import type { BusyPolicy } from '@copyline/copy';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import type { RunAgain, RunEnd, StartedRun, Submissions } from '../control/submissions.ts';
-import type { JobDelivery, JobResult } from '../job-types.ts';
+import type { JobDelivery, JobResult, JobType } from '../job-types.ts';
 import { RunFailed, RunLater, reasonOf } from '../job-worker.ts';
 import type { LedgerLookup } from './ledger-lookup.ts';
-import { ProgressMeter, type Step } from './progress-meter.ts';
+import type { ExtractStep, LoadStep } from './progress-meter.ts';
 import { afterFailure, MOST_LOSSES, PATIENCE, type RetryPolicy } from './retry-policy.ts';
+import { SignsOfLife, type SignsOfLifeOptions } from './signs-of-life.ts';
 
-/** The engine, as a worker calls it. Never throws. */
+/** What an engine has made of a run. */
+interface Outcome<Report> {
+  readonly report: Report;
+  readonly error: CopylineError | undefined;
+}
+
+/** The engine of loads, as a worker calls it. Never throws. */
 export type LoadRunner = (
   load: LoadRequest,
   run: {
     /** The submission's id; the ledger records it. */
     readonly owner: string;
     readonly whenBusy: BusyPolicy;
-    readonly onProgress: (step: Step) => void;
+    readonly onProgress: (step: LoadStep) => void;
     readonly signal: AbortSignal;
   },
-) => Promise<{ readonly report: LoadReport; readonly error: CopylineError | undefined }>;
+) => Promise<Outcome<LoadReport>>;
 
-export interface SubmissionRunnerOptions {
+/** The engine of extracts, as a worker calls it. */
+export interface ExtractRunner {
+  /** Never throws. What an earlier run of the same owner has published is its outcome. */
+  run(
+    extract: ExtractRequest,
+    run: {
+      /** The submission's id; the manifest records it. */
+      readonly owner: string;
+      readonly onProgress: (step: ExtractStep) => void;
+      /** To be awaited before anything gets its name; afterwards the signal is up to date. */
+      readonly beforePublish: () => Promise<void>;
+      readonly signal: AbortSignal;
+    },
+  ): Promise<Outcome<ExtractReport>>;
+  /**
+   * The report of the run that was published for an owner. What such a run has left unfinished is
+   * removed, so that none can be published after this answer.
+   *
+   * @throws CopylineError when the sink cannot be looked at
+   */
+  findPublished(extract: ExtractRequest, owner: string): Promise<ExtractReport | undefined>;
+}
+
+export interface SubmissionRunnerOptions extends SignsOfLifeOptions {
   readonly submissions: Submissions;
   readonly runLoad: LoadRunner;
   readonly lookUp: LedgerLookup;
+  readonly extracts: ExtractRunner;
   /** Host and process, for people. */
   readonly worker: string;
   readonly retry: RetryPolicy;
-  /** Milliseconds between signs of life. Default: 400, so that a page moves within a second. */
-  readonly beatMs?: number;
 }
 
-type Result = JobResult<'load'>;
+type Report = NonNullable<Job['report']>;
 
 /** How long the outcome of a run is held until the control database takes it. */
 const WRITE_DEADLINE_MS = 60_000;
@@ -50,7 +82,7 @@ const LOOK_UP_PAUSE_MS = 5_000;
 /** A session that was ended lets go of its locks at once, unless its server is very busy. */
 const SUPERSEDE_TIMEOUT_MS = 10_000;
 
-/** Runs submissions: what a worker does with a job of type `load`. */
+/** Runs submissions: what a worker does with a job of whatever type. */
 export class SubmissionRunner {
   readonly #options: SubmissionRunnerOptions;
 
@@ -63,8 +95,8 @@ export class SubmissionRunner {
    *
    * @throws RunLater, RunFailed: how the queue is told of anything but an end
    */
-  async run(delivery: JobDelivery<'load'>): Promise<Result> {
-    const { submissions, worker, lookUp } = this.#options;
+  async run(delivery: JobDelivery<JobType>): Promise<JobResult> {
+    const { submissions, worker } = this.#options;
     const { submissionId } = delivery.payload;
     const run = await submissions.start(submissionId, worker);
     // Ended meanwhile, or withdrawn: the queue delivers at least once.
@@ -75,7 +107,7 @@ export class SubmissionRunner {
       // one that was only slow must not commit after it was said to be over.
       let committed;
       try {
-        committed = await lookUp(run.job.load, submissionId, { close: true });
+        committed = await this.#findCommitted(run.job);
       } catch (error) {
         if (!(error instanceof CopylineError)) throw error;
         return this.#unknown(run, error);
@@ -83,31 +115,29 @@ export class SubmissionRunner {
       if (committed !== undefined) return this.#done(run, committed);
       return run.job.cancelRequested ? this.#cancelled(run, null) : this.#givenUp(run);
     }
-    return this.#load(run, delivery);
+    return this.#attempt(run, delivery);
   }
 
-  async #load(run: StartedRun, delivery: JobDelivery<'load'>): Promise<Result> {
+  /** What an earlier run has made true without having said so; none can do so any more. */
+  #findCommitted(job: Job): Promise<Report | undefined> {
+    const { lookUp, extracts } = this.#options;
+    return job.type === 'load'
+      ? lookUp(job.load, job.id, { close: true })
+      : extracts.findPublished(job.extract, job.id);
+  }
+
+  async #attempt(run: StartedRun, delivery: JobDelivery<JobType>): Promise<JobResult> {
     const life = new SignsOfLife(this.#options, run, delivery);
     let outcome;
     try {
-      outcome = await this.#options.runLoad(run.job.load, {
-        owner: run.job.id,
-        whenBusy:
-          run.busy < PATIENCE
-            ? { action: 'fail', timeoutMs: 0 }
-            : { action: 'supersede', timeoutMs: SUPERSEDE_TIMEOUT_MS },
-        onProgress: (step) => {
-          life.step = step;
-        },
-        signal: life.signal,
-      });
+      outcome = await this.#callEngine(run, life);
     } finally {
       await life.stop();
     }
     const { report, error } = outcome;
     if (error === undefined) return this.#done(run, report);
     delivery.log(reasonOf(error));
-    // The end that was asked for; any other outcome of an aborted load is told as such.
+    // The end that was asked for; any other outcome of an aborted run is told as such.
     if (life.signal.aborted && error.code === (life.signal.reason as CopylineError).code) {
       if (life.isCancelled) return this.#cancelled(run, report);
       return this.#stopped(run, error, report);
@@ -115,14 +145,33 @@ export class SubmissionRunner {
     return this.#failed(run, error, report);
   }
 
-  async #done(run: StartedRun, report: LoadReport): Promise<Result> {
+  #callEngine({ job, busy }: StartedRun, life: SignsOfLife): Promise<Outcome<Report>> {
+    const { runLoad, extracts } = this.#options;
+    const follow = {
+      owner: job.id,
+      onProgress: (step: LoadStep | ExtractStep) => {
+        life.step = step;
+      },
+      signal: life.signal,
+    };
+    if (job.type === 'extract') {
+      return extracts.run(job.extract, { ...follow, beforePublish: () => life.check() });
+    }
+    const whenBusy: BusyPolicy =
+      busy < PATIENCE
+        ? { action: 'fail', timeoutMs: 0 }
+        : { action: 'supersede', timeoutMs: SUPERSEDE_TIMEOUT_MS };
+    return runLoad(job.load, { ...follow, whenBusy });
+  }
+
+  async #done(run: StartedRun, report: Report): Promise<JobResult> {
     await this.#finish(run, { state: 'done', report, error: null });
     return resultOf('done', report);
   }
 
-  async #cancelled(run: StartedRun, report: LoadReport | null): Promise<Result> {
+  async #cancelled(run: StartedRun, report: Report | null): Promise<JobResult> {
     const error = new CopylineError('JOB_CANCELLED', 'The job was cancelled', {
-      source: run.job.load.source,
+      source: fileOf(run.job),
       commitState: report?.error?.commitState ?? 'none',
     });
     await this.#finish(run, { state: 'cancelled', report, error: reportError(error) });
@@ -132,8 +181,8 @@ export class SubmissionRunner {
   async #givenUp(run: StartedRun): Promise<never> {
     const error = new CopylineError(
       'WORKER_LOST',
-      `${String(run.losses)} workers have died while they ran this load`,
-      { source: run.job.load.source },
+      `${String(run.losses)} workers have died while they ran this ${run.job.type}`,
+      { source: fileOf(run.job) },
     );
     await this.#finish(run, { state: 'failed', report: null, error: reportError(error) });
     throw new RunFailed(reasonOf(error));
@@ -151,8 +200,8 @@ export class SubmissionRunner {
     throw new RunLater(reasonOf(error), LOOK_UP_PAUSE_MS);
   }
 
-  /** Stopped in good order, or overtaken: nothing is wrong with the load. */
-  async #stopped(run: StartedRun, error: CopylineError, report: LoadReport): Promise<never> {
+  /** Stopped in good order, or overtaken: nothing is wrong with the job. */
+  async #stopped(run: StartedRun, error: CopylineError, report: Report): Promise<never> {
     const delayMs = error.code === 'INTERRUPTED' ? 0 : OVERTAKEN_PAUSE_MS;
     await this.#putBack(run, {
       state: 'queued',
@@ -164,7 +213,7 @@ export class SubmissionRunner {
     throw new RunLater(reasonOf(error), delayMs);
   }
 
-  async #failed(run: StartedRun, error: CopylineError, report: LoadReport): Promise<never> {
+  async #failed(run: StartedRun, error: CopylineError, report: Report): Promise<never> {
     const next = afterFailure(error, run, this.#options.retry);
     if (next.action === 'fail') {
       await this.#finish(run, { state: 'failed', report, error: reportError(error) });
@@ -184,76 +233,7 @@ export class SubmissionRunner {
   }
 }
 
-/** While a run is at work: tells the control database of it, and hears of cancellation. */
-class SignsOfLife {
-  step: Step | undefined;
-  isCancelled = false;
-  readonly #options: SubmissionRunnerOptions;
-  readonly #run: StartedRun;
-  readonly #delivery: JobDelivery<'load'>;
-  readonly #controller = new AbortController();
-  readonly #meter = new ProgressMeter();
-  readonly #ended = new AbortController();
-  readonly #beating: Promise<void>;
-
-  constructor(options: SubmissionRunnerOptions, run: StartedRun, delivery: JobDelivery<'load'>) {
-    this.#options = options;
-    this.#run = run;
-    this.#delivery = delivery;
-    delivery.signal.addEventListener('abort', this.#onAbort, { once: true });
-    if (delivery.signal.aborted) this.#onAbort();
-    this.#beating = this.#beat();
-  }
-
-  /** Tells the load to end. */
-  get signal(): AbortSignal {
-    return this.#controller.signal;
-  }
-
-  async stop(): Promise<void> {
-    this.#delivery.signal.removeEventListener('abort', this.#onAbort);
-    this.#ended.abort();
-    await this.#beating;
-  }
-
-  readonly #onAbort = (): void => {
-    this.#controller.abort(this.#delivery.signal.reason);
-  };
-
-  async #beat(): Promise<void> {
-    const pause = this.#options.beatMs ?? 400;
-    while (!this.#ended.signal.aborted) {
-      try {
-        await sleep(pause, undefined, { signal: this.#ended.signal });
-      } catch {
-        return;
-      }
-      try {
-        await this.#tell();
-      } catch {
-        // The control database is away: the load goes on, and the next sign of life tells all.
-      }
-    }
-  }
-
-  async #tell(): Promise<void> {
-    const progress: JobProgress | undefined =
-      this.step === undefined ? undefined : this.#meter.measure(this.step, performance.now());
-    if (progress !== undefined) this.#delivery.report(progress);
-    const { job, runId } = this.#run;
-    const answer = await this.#options.submissions.beat(job.id, runId, progress);
-    if (answer === undefined) {
-      this.#controller.abort(
-        new CopylineError('LOAD_SUPERSEDED', 'Another run of this job has begun'),
-      );
-    } else if (answer.cancelRequested && !this.signal.aborted) {
-      this.isCancelled = true;
-      this.#controller.abort(new CopylineError('INTERRUPTED', 'Cancelled on request'));
-    }
-  }
-}
-
-/** A control database that restarts must not make a committed load run again. */
+/** A control database that restarts must not make committed work run again. */
 async function written(write: () => Promise<unknown>): Promise<void> {
   const deadline = performance.now() + WRITE_DEADLINE_MS;
   for (;;) {
@@ -268,10 +248,7 @@ async function written(write: () => Promise<unknown>): Promise<void> {
   }
 }
 
-function resultOf(outcome: Result['outcome'], report: LoadReport | undefined): Result {
-  return {
-    outcome,
-    rowsLoaded: report?.rowsLoaded ?? 0,
-    deduplicated: report?.deduplicated ?? false,
-  };
+function resultOf(outcome: JobResult['outcome'], report: Report | undefined): JobResult {
+  if (report === undefined) return { outcome, rows: 0 };
+  return { outcome, rows: 'rowsLoaded' in report ? report.rowsLoaded : report.rowsExtracted };
 }

@@ -90,7 +90,7 @@ describe.each(BACKENDS)('what the queue delivers, on %s', (kind) => {
     const { backend, queue } = await openQueue(place.setting());
     await openWorker(backend, () => Promise.reject(new Error('must not be run')));
     await queue.bullQueue.add('load', { submissionId: 'of-old' }, { jobId: 'old-payload' });
-    await queue.bullQueue.add('extract', payload(), { jobId: 'new-type' });
+    await queue.bullQueue.add('newer', payload(), { jobId: 'new-type' });
 
     for (const [id, reason] of [
       ['old-payload', 'The payload is not one of this version'],
@@ -112,9 +112,9 @@ describe.each(BACKENDS)('what the queue delivers, on %s', (kind) => {
         onError: () => undefined,
       });
     expect(() => start({})).toThrow('no handler for jobs of type load');
-    const load = (): Promise<JobResult<'load'>> => Promise.resolve(DONE);
-    expect(() => start({ load, extract: load })).toThrow(
-      'a handler for extract, which is no type of job',
+    const load = (): Promise<JobResult> => Promise.resolve(DONE);
+    expect(() => start({ load, extract: load, laod: load })).toThrow(
+      'a handler for laod, which is no type of job',
     );
   });
 

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import type { RunAgain, StartedRun, Submissions } from '../../src/index.ts';
-import { load, openControl, reportOf } from '../support/control.ts';
+import { work, openControl, reportOf } from '../support/control.ts';
 
 const LOST = reportError(new CopylineError('CONNECTION_LOST', 'gone'));
 const DONE = { state: 'done', report: reportOf(3), error: null } as const;
@@ -21,7 +21,7 @@ describe.each(testServers())('runs of a submission on $name', (server) => {
   const db = useTestDatabase(server);
 
   async function submitted(submissions: Submissions): Promise<string> {
-    return (await submissions.submit(load())).job.id;
+    return (await submissions.submit(work())).job.id;
   }
 
   async function started(submissions: Submissions, id: string): Promise<StartedRun> {

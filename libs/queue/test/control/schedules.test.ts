@@ -128,8 +128,8 @@ describe.each(testServers())('schedules on $name', (server) => {
     await schedules.put('each', spec({ dedupe: 'occurrence', load }));
     await schedules.put('once', spec({ dedupe: 'content', load }));
     const each = await schedules.runNow('each');
-    expect(each.job?.load.slot).toBe(each.occurrence.nominalAt);
-    expect((await schedules.runNow('once')).job?.load.slot).toBe('mine');
+    expect(each.job).toMatchObject({ load: { slot: each.occurrence.nominalAt } });
+    expect((await schedules.runNow('once')).job).toMatchObject({ load: { slot: 'mine' } });
   });
 
   it('refuse what a newer version does not know any more, and say so', async () => {

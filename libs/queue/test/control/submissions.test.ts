@@ -3,24 +3,24 @@ import { testServers, useTestDatabase } from '@copyline/testkit';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
-import { load, openControl, reportOf } from '../support/control.ts';
+import { openControl, reportOf, work } from '../support/control.ts';
 
 describe.each(testServers())('submissions on $name', (server) => {
   const db = useTestDatabase(server);
 
   it('gives the same job for the same key and load, however it is written', async () => {
     const { submissions } = await openControl(db);
-    const first = await submissions.submit(load(), { idempotencyKey: 'k' });
+    const first = await submissions.submit(work(), { idempotencyKey: 'k' });
     expect(first).toMatchObject({ isNew: true, isEnqueued: false, job: { state: 'queued' } });
     // Other order of the keys, defaults left out.
-    const shuffled = Object.fromEntries(Object.entries(load()).reverse()) as LoadRequest;
+    const shuffled = Object.fromEntries(Object.entries(work().load).reverse()) as LoadRequest;
     const bare = { into: 'orders', source: 'inbox:orders.csv' } as LoadRequest;
-    for (const request of [load(), shuffled, bare]) {
-      const again = await submissions.submit(request, { idempotencyKey: 'k' });
+    for (const load of [work().load, shuffled, bare]) {
+      const again = await submissions.submit({ type: 'load', load }, { idempotencyKey: 'k' });
       expect(again).toEqual({ job: first.job, isNew: false, isEnqueued: false });
     }
     await submissions.markEnqueued(first.job.id);
-    expect(await submissions.submit(load(), { idempotencyKey: 'k' })).toMatchObject({
+    expect(await submissions.submit(work(), { idempotencyKey: 'k' })).toMatchObject({
       isNew: false,
       isEnqueued: true,
     });
@@ -28,8 +28,8 @@ describe.each(testServers())('submissions on $name', (server) => {
 
   it('refuses a key that belongs to another load', async () => {
     const { submissions } = await openControl(db);
-    await submissions.submit(load(), { idempotencyKey: 'k' });
-    for (const other of [load({ into: 'others' }), load({ slot: '2' }), load({ force: true })]) {
+    await submissions.submit(work(), { idempotencyKey: 'k' });
+    for (const other of [work({ into: 'others' }), work({ slot: '2' }), work({ force: true })]) {
       await expect(submissions.submit(other, { idempotencyKey: 'k' })).rejects.toMatchObject({
         code: 'IDEMPOTENCY_CONFLICT',
       });
@@ -40,7 +40,7 @@ describe.each(testServers())('submissions on $name', (server) => {
   it('makes one job of twenty requests with one key at once, and twenty without', async () => {
     const { submissions } = await openControl(db, { max: 10 });
     const submit = (options: { idempotencyKey?: string }): Promise<string>[] =>
-      Array.from({ length: 20 }, async () => (await submissions.submit(load(), options)).job.id);
+      Array.from({ length: 20 }, async () => (await submissions.submit(work(), options)).job.id);
     const ids = await Promise.all(submit({ idempotencyKey: 'k' }));
     expect(new Set(ids).size).toBe(1);
     const others = await Promise.all(submit({}));
@@ -51,22 +51,22 @@ describe.each(testServers())('submissions on $name', (server) => {
 
   it('takes back what the queue did not accept, but nothing that it has', async () => {
     const { submissions } = await openControl(db);
-    const { job } = await submissions.submit(load(), { idempotencyKey: 'k' });
+    const { job } = await submissions.submit(work(), { idempotencyKey: 'k' });
     expect(await submissions.withdraw(job.id)).toBe(true);
     expect(await submissions.find(job.id)).toBeUndefined();
     expect(await submissions.withdraw(job.id)).toBe(false);
     // The key is free again, for any load.
-    const { job: next } = await submissions.submit(load({ slot: '2' }), { idempotencyKey: 'k' });
+    const { job: next } = await submissions.submit(work({ slot: '2' }), { idempotencyKey: 'k' });
     await submissions.start(next.id, 'w');
     expect(await submissions.withdraw(next.id)).toBe(false);
-    const { job: told } = await submissions.submit(load());
+    const { job: told } = await submissions.submit(work());
     await submissions.markEnqueued(told.id);
     expect(await submissions.withdraw(told.id)).toBe(false);
   });
 
   it('lists page by page what was submitted in the same microsecond', async () => {
     const { submissions } = await openControl(db);
-    for (let i = 0; i < 25; i += 1) await submissions.submit(load({ slot: String(i) }));
+    for (let i = 0; i < 25; i += 1) await submissions.submit(work({ slot: String(i) }));
     await db.sql(`UPDATE submission SET created_at = '2026-01-01 00:00:00.123456Z'`);
     const seen: string[] = [];
     const sizes: number[] = [];
@@ -88,7 +88,7 @@ describe.each(testServers())('submissions on $name', (server) => {
   it('lists the newest first, of the states asked for', async () => {
     const { submissions } = await openControl(db);
     const ids: string[] = [];
-    for (let i = 0; i < 3; i += 1) ids.unshift((await submissions.submit(load())).job.id);
+    for (let i = 0; i < 3; i += 1) ids.unshift((await submissions.submit(work())).job.id);
     await submissions.cancel(ids[1] ?? '');
     const list = async (...states: ('queued' | 'cancelled' | 'done')[]): Promise<string[]> =>
       (await submissions.list({ limit: 9, states })).jobs.map(({ id }) => id);
@@ -110,7 +110,7 @@ describe.each(testServers())('submissions on $name', (server) => {
 
   it('F68: stores an error whatever stands in its excerpt', async () => {
     const { submissions } = await openControl(db);
-    const { job } = await submissions.submit(load());
+    const { job } = await submissions.submit(work());
     const run = await submissions.start(job.id, 'w');
     const excerpt = 'a\0b \ud800 \udc00 \u001b[31m \ud83d\udcbe “ü”';
     const error = reportError(
@@ -129,8 +129,8 @@ describe.each(testServers())('submissions on $name', (server) => {
 
   it('finds those that changed a moment ago, and counts every change', async () => {
     const { submissions } = await openControl(db);
-    const { job: old } = await submissions.submit(load());
-    const { job } = await submissions.submit(load());
+    const { job: old } = await submissions.submit(work());
+    const { job } = await submissions.submit(work());
     await db.sql(`ALTER TABLE submission DISABLE TRIGGER touch`);
     await db.sql(`UPDATE submission SET changed_at = now() - interval '1 h'`);
     await db.sql(`ALTER TABLE submission ENABLE TRIGGER touch`);

@@ -3,8 +3,8 @@ import { postgres18, useOwnDatabase, waitFor, within } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { failing, startService, untilAborted, type Service } from '../support/runner.ts';
-import { load, reportOf } from '../support/control.ts';
-import { bullJob } from '../support/backends.ts';
+import { work, reportOf } from '../support/control.ts';
+import { bullJob, payload } from '../support/backends.ts';
 
 describe('what becomes of a submission', () => {
   const db = useOwnDatabase(postgres18());
@@ -25,7 +25,7 @@ describe('what becomes of a submission', () => {
     expect(await service.target.owners()).toEqual([id]);
     await waitFor('the board', async () => (await service.queue.stateOf(id)) === 'ended');
     expect(await bullJob(service.queue, id)).toMatchObject({
-      returnvalue: { outcome: 'done', rowsLoaded: 1, deduplicated: false },
+      returnvalue: { outcome: 'done', rows: 1 },
       data: {
         submissionId: id,
         source: 'inbox:orders.csv',
@@ -221,18 +221,8 @@ describe('what becomes of a submission', () => {
 
   it('never keeps a secret in the queue, nor more of the load than its name', async () => {
     const service = await start();
-    const { job } = await service.submissions.submit(load({ slot: 'planted-slot' }));
-    await within(
-      'the enqueue',
-      service.queue.enqueue('load', job.id, {
-        ...{
-          submissionId: job.id,
-          source: job.load.source,
-          connection: 'embedded',
-          into: 'orders',
-        },
-      }),
-    );
+    const { job } = await service.submissions.submit(work({ slot: 'planted-slot' }));
+    await within('the enqueue', service.queue.enqueue('load', job.id, payload(job.id)));
     const rows = await db.sql<{ text: string }>(
       'SELECT to_jsonb(j)::text AS text FROM bullmq.job j',
     );

@@ -3,9 +3,9 @@ import { Secret } from '@copyline/dws-client';
 import { postgres18, redisServer, startRedis, useOwnDatabase, waitFor } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
-import { Reconciler, submitLoad, type QueueSetting } from '../../src/index.ts';
+import { Reconciler, submitWork, type QueueSetting } from '../../src/index.ts';
 import { BACKENDS, enqueue, openQueue, useQueue } from '../support/backends.ts';
-import { load, openControl } from '../support/control.ts';
+import { work, openControl } from '../support/control.ts';
 import { startService, untilAborted } from '../support/runner.ts';
 
 const NOTHING = { enqueued: 0, settled: 0 };
@@ -17,7 +17,7 @@ describe.each(BACKENDS)('the reconciler, on %s', (kind) => {
   it('hands over what the queue has not heard of, and leaves alone what it has', async () => {
     const service = await startService(db, place.setting());
     const { submissions, reconciler } = service;
-    const { job } = await submissions.submit(load());
+    const { job } = await submissions.submit(work());
     const { id: pending } = await service.submit();
     expect(await reconciler.run()).toEqual({ enqueued: 1, settled: 0 });
     expect(await service.queue.stateOf(job.id)).toBe('pending');
@@ -33,7 +33,7 @@ describe.each(BACKENDS)('the reconciler, on %s', (kind) => {
 
   it('waits for the silence that it was told', async () => {
     const { submissions, queue, target } = await startService(db, place.setting());
-    await submissions.submit(load());
+    await submissions.submit(work());
     const { lookUp } = target;
     const patient = new Reconciler({ submissions, queue, lookUp, silenceMs: 5_000 });
     expect(await patient.run()).toEqual(NOTHING);
@@ -43,7 +43,7 @@ describe.each(BACKENDS)('the reconciler, on %s', (kind) => {
 
   it('closes what the ledger says is done', async () => {
     const service = await startService(db, place.setting());
-    const { job } = await service.submissions.submit(load());
+    const { job } = await service.submissions.submit(work());
     await service.submissions.start(job.id, 'dead');
     await db.sql('INSERT INTO loaded VALUES ($1)', [job.id]);
     expect(await service.reconciler.run()).toEqual({ enqueued: 0, settled: 1 });
@@ -57,7 +57,7 @@ describe.each(BACKENDS)('the reconciler, on %s', (kind) => {
 
   it('leaves it to a worker when the target cannot be asked', async () => {
     const { submissions, queue } = await startService(db, place.setting());
-    const { job } = await submissions.submit(load());
+    const { job } = await submissions.submit(work());
     await submissions.start(job.id, 'dead');
     const lookUp = () => Promise.reject(new CopylineError('CONNECT_FAILED', 'refused'));
     const reconciler = new Reconciler({ submissions, queue, lookUp, silenceMs: 0 });
@@ -80,7 +80,7 @@ describe.each(BACKENDS)('the reconciler, on %s', (kind) => {
 
   it('can be run by many at once', async () => {
     const service = await startService(db, place.setting());
-    for (let i = 0; i < 20; i += 1) await service.submissions.submit(load());
+    for (let i = 0; i < 20; i += 1) await service.submissions.submit(work());
     await Promise.all([1, 2, 3].map(() => service.reconciler.run()));
     expect(await service.queue.countWaiting()).toBe(20);
   });
@@ -127,16 +127,16 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets', () => {
     await enqueue(queue);
     await redis.kill();
     const options = { idempotencyKey: 'k' };
-    await expect(submitLoad(queue, submissions, load(), options)).rejects.toMatchObject({
+    await expect(submitWork(queue, submissions, work(), options)).rejects.toMatchObject({
       code: 'QUEUE_UNAVAILABLE',
     });
     expect(await submissions.list({ limit: 1 })).toEqual({ jobs: [], next: null });
     await redis.start();
     const again = await waitFor('the queue to accept', () =>
-      submitLoad(queue, submissions, load(), options).catch(() => undefined),
+      submitWork(queue, submissions, work(), options).catch(() => undefined),
     );
     expect(again).toMatchObject({ isNew: true });
-    const third = await submitLoad(queue, submissions, load(), options);
+    const third = await submitWork(queue, submissions, work(), options);
     expect(third).toMatchObject({ isNew: false, job: { id: again.job.id } });
   });
 
@@ -147,7 +147,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets', () => {
     await enqueue(queue);
     // It hangs: the first request waits for its answer, and has written its submission down.
     redis.pause();
-    const submit = () => submitLoad(queue, submissions, load(), { idempotencyKey: 'k' });
+    const submit = () => submitWork(queue, submissions, work(), { idempotencyKey: 'k' });
     const first = submit().catch((error: unknown) => error);
     await waitFor('it to be written', async () => (await submissions.list({ limit: 1 })).jobs[0]);
     const second = submit().catch((error: unknown) => error);
@@ -163,7 +163,7 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets', () => {
     const { submissions } = await openControl(db, { max: 10 });
     const accepted = await Promise.all(
       Array.from({ length: 10 }, () =>
-        submitLoad(queue, submissions, load(), { idempotencyKey: 'k' }),
+        submitWork(queue, submissions, work(), { idempotencyKey: 'k' }),
       ),
     );
     expect(new Set(accepted.map(({ job }) => job.id)).size).toBe(1);

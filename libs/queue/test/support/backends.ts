@@ -106,12 +106,12 @@ export interface OpenWorker {
 export async function openWorker(
   backend: QueueBackend,
   load: LoadHandler,
-  options: Partial<JobWorkerOptions> = {},
+  options: Partial<JobWorkerOptions> & { readonly extract?: JobHandlers['extract'] } = {},
 ): Promise<OpenWorker> {
   const errors: Error[] = [];
   const worker = new JobWorker(
     backend,
-    { load },
+    { load, extract: options.extract ?? (() => Promise.reject(new Error('not in this test'))) },
     {
       name: 'test',
       concurrency: 1,
@@ -127,7 +127,7 @@ export async function openWorker(
   return { worker, errors };
 }
 
-export const DONE: JobResult<'load'> = { outcome: 'done', rowsLoaded: 1, deduplicated: false };
+export const DONE: JobResult = { outcome: 'done', rows: 1 };
 
 export function payload(submissionId: string = randomUUID()): JobPayload<'load'> {
   return { submissionId, source: 'inbox:orders.csv', connection: 'embedded', into: 'orders' };

@@ -5,6 +5,7 @@ import {
   type LoadReport,
   type LoadRequest,
   type LoadRequestInput,
+  type Work,
 } from '@copyline/contracts';
 import { within, type TestDatabase } from '@copyline/testkit';
 import { onTestFinished } from 'vitest';
@@ -32,6 +33,10 @@ export async function openControl(
 
 export function load(more: Partial<LoadRequestInput> = {}): LoadRequest {
   return loadRequestSchema.parse({ source: 'inbox:orders.csv', into: 'orders', ...more });
+}
+
+export function work(more: Partial<LoadRequestInput> = {}): Extract<Work, { type: 'load' }> {
+  return { type: 'load', load: load(more) };
 }
 
 export function reportOf(rowsLoaded: number): LoadReport {

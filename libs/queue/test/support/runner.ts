@@ -1,11 +1,12 @@
-import { CopylineError, type ErrorCode, type Job } from '@copyline/contracts';
+import { CopylineError, type ErrorCode, type Job, type LoadJob } from '@copyline/contracts';
 import { waitFor, type TestDatabase, type WaitOptions } from '@copyline/testkit';
 import { expect, onTestFinished, vi } from 'vitest';
 
 import {
   Reconciler,
-  submitLoad,
+  submitWork,
   SubmissionRunner,
+  type ExtractRunner,
   type JobWorker,
   type JobWorkerOptions,
   type LedgerLookup,
@@ -14,7 +15,7 @@ import {
   type SubmissionRunnerOptions,
 } from '../../src/index.ts';
 import { openQueue, openWorker, type OpenQueue } from './backends.ts';
-import { load, openControl, reportOf, type OpenControl } from './control.ts';
+import { openControl, reportOf, work, type OpenControl } from './control.ts';
 
 /** What stands for the engine: a table of rows, and a ledger of who has committed. */
 export class FakeTarget {
@@ -71,11 +72,16 @@ export const untilAborted: LoadRunner = (_, { signal }) =>
     signal.addEventListener('abort', end, { once: true });
   });
 
+const NO_EXTRACTS: ExtractRunner = {
+  run: () => Promise.reject(new Error('not in this test')),
+  findPublished: () => Promise.reject(new Error('not in this test')),
+};
+
 export interface Service extends OpenQueue, OpenControl {
   readonly target: FakeTarget;
   readonly reconciler: Reconciler;
   readonly runner: SubmissionRunner;
-  submit(): Promise<Job>;
+  submit(): Promise<LoadJob>;
   work(options?: Partial<JobWorkerOptions>): Promise<JobWorker>;
   /** Waits until the job is as described. */
   until(id: string, expected: Partial<Job>, options?: WaitOptions): Promise<Job>;
@@ -100,7 +106,15 @@ export async function startService(
   const { backend, queue, submissions } = open;
   const { runLoad, lookUp } = target;
   const runner = new SubmissionRunner({
-    ...{ submissions, runLoad, lookUp, worker: 'host:1', retry: { attempts: 3 }, beatMs: 20 },
+    ...{
+      submissions,
+      runLoad,
+      lookUp,
+      extracts: NO_EXTRACTS,
+      worker: 'host:1',
+      retry: { attempts: 3 },
+      beatMs: 20,
+    },
     ...options,
   });
   const until: Service['until'] = async (id, expected, waiting) => {
@@ -122,9 +136,14 @@ export async function startService(
     target,
     runner,
     reconciler: new Reconciler({ submissions, queue, lookUp, silenceMs: 0 }),
-    submit: async () => (await submitLoad(queue, submissions, load())).job,
+    submit: async () => (await submitWork(queue, submissions, work())).job as LoadJob,
     work: async (workerOptions) =>
-      (await openWorker(backend, (delivery) => runner.run(delivery), workerOptions)).worker,
+      (
+        await openWorker(backend, (delivery) => runner.run(delivery), {
+          extract: (delivery) => runner.run(delivery),
+          ...workerOptions,
+        })
+      ).worker,
     until,
     hurry: async (id) => {
       const before = (await submissions.find(id))?.runs;

@@ -41,6 +41,32 @@ export function commitGate(db: TestDatabase, table: string, options: GateOptions
   return buildGate(db, table, options, 'commit');
 }
 
+/**
+ * Makes a view of so many rows, `(rid, filler)`, whose readers stop in front of the row `at`: what was
+ * before it is on its way to the client, the transaction is open.
+ */
+export function openReadGate(
+  db: TestDatabase,
+  view: string,
+  { rows, at }: { readonly rows: number; readonly at: number },
+): Promise<Gate> {
+  return holdGate(db, `the gate of the view ${view}`, async (key) => {
+    const function_ = `${pg.escapeIdentifier(db.schema)}.testkit_gate_${key}`;
+    await db.sql(
+      `create function ${function_}() returns text language plpgsql as $gate$
+       begin
+         perform pg_advisory_xact_lock_shared(${LOCK_CLASS}, ${key});
+         return 'gate';
+       end $gate$`,
+    );
+    await db.sql(
+      `create view ${view} as
+       select i as rid, case when i = ${at} then ${function_}() else repeat('x', 100) end as filler
+         from generate_series(1, ${rows}) i`,
+    );
+  });
+}
+
 /** Names the test kit's locks in pg_locks; the second half of the key is the gate. */
 const LOCK_CLASS = 7_264_815;
 
@@ -52,17 +78,26 @@ async function buildGate(
   options: GateOptions,
   where: 'row' | 'commit',
 ): Promise<Gate> {
+  return holdGate(db, `the ${where} gate of ${table}`, (key) =>
+    installTrigger(db, table, options, where, key),
+  );
+}
+
+async function holdGate(
+  db: TestDatabase,
+  what: string,
+  install: (key: number) => Promise<unknown>,
+): Promise<Gate> {
   // Advisory locks are per database and files of one worker share one, one after the other; a gate
   // of an earlier test went with its session, so counting within this process is unique enough.
   const key = ++gates;
   const holder = await db.client();
   await holder.query('select pg_advisory_lock($1::int, $2::int)', [LOCK_CLASS, key]);
-  await installTrigger(db, table, options, where, key);
+  await install(key);
 
   let released = false;
   return {
-    reached: (wait) =>
-      waitFor(`a backend at the ${where} gate of ${table}`, () => waitingBackend(db, key), wait),
+    reached: (wait) => waitFor(`a backend at ${what}`, () => waitingBackend(db, key), wait),
     release: async () => {
       if (released) return;
       released = true;

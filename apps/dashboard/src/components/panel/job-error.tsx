@@ -4,8 +4,14 @@ import { COMMIT_TEXT, placeFacts, RETRY_TEXT } from '../../words/errors.ts';
 import { Fact, Facts } from './facts.tsx';
 import { Section } from './section.tsx';
 
+interface JobErrorProps {
+  readonly error: ReportError;
+  /** An extract has no transaction that could store anything. */
+  readonly isOfLoad: boolean;
+}
+
 /** Why a run has failed: the message, the place in the file, what to do next. */
-export function JobError({ error }: { readonly error: ReportError }) {
+export function JobError({ error, isOfLoad }: JobErrorProps) {
   return (
     <Section title="Error" testId="panel-error">
       <div class="fault">
@@ -25,7 +31,7 @@ export function JobError({ error }: { readonly error: ReportError }) {
             {error.sqlstate}
           </Fact>
         )}
-        <Fact label="Transaction">{COMMIT_TEXT[error.commitState]}</Fact>
+        {isOfLoad && <Fact label="Transaction">{COMMIT_TEXT[error.commitState]}</Fact>}
         <Fact label="Again">{RETRY_TEXT[error.retry]}</Fact>
       </Facts>
     </Section>

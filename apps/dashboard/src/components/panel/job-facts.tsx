@@ -1,17 +1,18 @@
 import type { Job } from '@copyline/contracts';
 
 import { figuresOf } from '../../words/figures.ts';
-import { bytesText, countText, rateText } from '../../words/numbers.ts';
+import { countText, rateText } from '../../words/numbers.ts';
 import { unusualSettings } from '../../words/settings.ts';
 import { absoluteText } from '../../words/times.ts';
 import { Elapsed } from '../elapsed.tsx';
 import { Instant } from '../instant.tsx';
 import { Fact, Facts } from './facts.tsx';
+import { ReportFacts } from './report-facts.tsx';
 import { Section } from './section.tsx';
 
 /** When, where, by whom, and what was asked for. */
 export function JobFacts({ job }: { readonly job: Job }) {
-  const { startedAt, finishedAt, nextRunAt, schedule, report, worker } = job;
+  const { startedAt, finishedAt, nextRunAt, schedule, worker } = job;
   return (
     <Section title="Facts" testId="panel-facts">
       <Facts>
@@ -46,8 +47,8 @@ export function JobFacts({ job }: { readonly job: Job }) {
             {worker}
           </Fact>
         )}
-        {report !== null && <ReportFacts report={report} />}
-        {unusualSettings(job.load).map(([label, value]) => (
+        <ReportFacts job={job} />
+        {unusualSettings(job).map(([label, value]) => (
           <Fact key={label} label={label}>
             {value}
           </Fact>
@@ -57,46 +58,6 @@ export function JobFacts({ job }: { readonly job: Job }) {
         </Fact>
       </Facts>
     </Section>
-  );
-}
-
-function ReportFacts({ report }: { readonly report: NonNullable<Job['report']> }) {
-  const { target, files, lane } = report;
-  return (
-    <>
-      <Fact label="Guarantee">{report.guarantee.replaceAll('-', ' ')}</Fact>
-      <Fact label="Deduplicated">
-        {report.deduplicated ? 'yes: the same content was loaded before' : 'no'}
-      </Fact>
-      {target.database !== null && (
-        <Fact label="Database" isCode>
-          {target.database}
-        </Fact>
-      )}
-      {target.table !== null && (
-        <Fact label="Table" isCode>
-          {target.table}
-          {target.created && ' (created by this load)'}
-        </Fact>
-      )}
-      {files.map((file) => (
-        <Fact key={file.source} label="File" isCode>
-          {file.source}, {bytesText(file.bytes)}
-          {file.digest !== null && <span class="digest">{file.digest}</span>}
-        </Fact>
-      ))}
-      {lane !== null && (
-        <Fact label="Lane">
-          {lane.name}: {lane.reason}
-        </Fact>
-      )}
-      {report.attempts > 0 && <Fact label="Attempts">{countText(report.attempts)}</Fact>}
-      {report.loadId !== null && (
-        <Fact label="Load" isCode>
-          {report.loadId}
-        </Fact>
-      )}
-    </>
   );
 }
 

@@ -4,14 +4,17 @@ import { useEffect, useRef } from 'preact/hooks';
 import { closePanel } from '../../state/navigation.ts';
 import { store } from '../../state/store.ts';
 import { hasEnded } from '../../words/states.ts';
+import { endsOf } from '../../words/ends.ts';
 import { outcomeText } from '../../words/outcomes.ts';
 import { ProgressFigures } from './progress-figures.tsx';
 import { ScheduleTag } from '../schedule-tag.tsx';
 import { StateBadge } from '../state-badge.tsx';
-import { CancelLoad } from './cancel-load.tsx';
+import { TypeTag } from '../type-tag.tsx';
+import { CancelJob } from './cancel-job.tsx';
 import { JobCounts } from './job-counts.tsx';
 import { JobError } from './job-error.tsx';
 import { JobFacts } from './job-facts.tsx';
+import { JobFiles } from './job-files.tsx';
 import { JobPhases } from './job-phases.tsx';
 import { JobWarnings } from './job-warnings.tsx';
 import { MissingJob } from './missing-job.tsx';
@@ -41,6 +44,7 @@ export function JobPanel({ jobId }: { readonly jobId: string }) {
     >
       <div class="panel-bar">
         {job !== undefined && <StateBadge job={job} />}
+        {job !== undefined && <TypeTag job={job} />}
         {job !== undefined && <ScheduleTag job={job} />}
         <button type="button" class="button panel-close" onClick={closePanel}>
           Close <kbd>Esc</kbd>
@@ -53,28 +57,36 @@ export function JobPanel({ jobId }: { readonly jobId: string }) {
 
 function JobDetails({ job }: { readonly job: Job }) {
   const { report } = job;
+  const { from, to, link } = endsOf(job);
   return (
     <>
       <header class="panel-head">
         <h2 id="panel-title">
-          <span class="panel-source">{job.load.source}</span>
+          <span class="panel-source">{from}</span>
           <span class="panel-target">
-            into {job.load.connection} · {job.load.into}
+            {link} {to}
           </span>
         </h2>
         <p class="panel-outcome" data-testid="outcome">
           {outcomeText(job)}
         </p>
-        {!hasEnded(job) && <CancelLoad job={job} />}
+        {!hasEnded(job) && <CancelJob job={job} />}
       </header>
       {job.state === 'running' && <ProgressFigures progress={job.progress} />}
-      {job.error !== null && job.state !== 'done' && <JobError error={job.error} />}
+      {job.error !== null && job.state !== 'done' && (
+        <JobError error={job.error} isOfLoad={job.type === 'load'} />
+      )}
       {report !== null && <JobWarnings warnings={report.warnings} />}
-      {report !== null && job.state === 'done' && <JobCounts report={report} />}
+      {job.state === 'done' && <JobResult job={job} />}
       <JobFacts job={job} />
       {report !== null && <JobPhases phases={report.phases} />}
     </>
   );
+}
+
+function JobResult({ job }: { readonly job: Job }) {
+  if (job.report === null) return null;
+  return job.type === 'load' ? <JobCounts report={job.report} /> : <JobFiles report={job.report} />;
 }
 
 function closeOnEscape(event: KeyboardEvent): void {

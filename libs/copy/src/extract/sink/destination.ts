@@ -1,12 +1,12 @@
 import { CopylineError } from '@copyline/contracts';
 import type { Stats } from 'node:fs';
 import { link, lstat, open, readdir, realpath, rename, unlink } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, sep } from 'node:path';
 
 import { errnoOf, sinkError } from './byte-target.ts';
 import { manifestName, splitPattern } from './file-names.ts';
 import { PartFile } from './part-file.ts';
-import { isGone, ownTag, parseTag, tagText } from './writer-tag.ts';
+import { isGone, ownerDigits, ownTag, parseTag, tagText } from './writer-tag.ts';
 
 /** What link() says where there are no hard links. */
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK']);
@@ -18,6 +18,10 @@ export interface DestinationPolicy {
   readonly overwrite: boolean;
   /** Whether the extract is a series of numbered files. */
   readonly isSplit: boolean;
+  /** A folder that the files must really lie in. */
+  readonly within?: string | undefined;
+  /** A UUID. What earlier runs of the same owner have left is removed, wherever they ran. */
+  readonly owner?: string | undefined;
 }
 
 /**
@@ -39,7 +43,7 @@ export class Destination implements AsyncDisposable {
     this.#policy = policy;
   }
 
-  /** @throws CopylineError `SINK_UNWRITABLE`, `SINK_EXISTS` */
+  /** @throws CopylineError `SINK_UNWRITABLE`, `SINK_FORBIDDEN` */
   static async open(path: string, policy: DestinationPolicy): Promise<Destination> {
     let real = path;
     try {
@@ -51,34 +55,49 @@ export class Destination implements AsyncDisposable {
     const folder = await realpath(dirname(real)).catch((error: unknown) => {
       throw sinkError('Looking for the folder', error);
     });
-    const destination = new Destination(folder, basename(real), policy);
-    const { name } = destination;
-    const files = policy.isSplit ? await destination.#numberedFiles() : [name];
-    await destination.#assertFree([...files, manifestName(name)]);
-    return destination;
+    await assertWithin(folder, policy.within);
+    return new Destination(folder, basename(real), policy);
   }
 
   get manifestPath(): string {
     return join(this.folder, manifestName(this.name));
   }
 
+  /** @throws CopylineError `SINK_EXISTS`, `SINK_UNWRITABLE` */
+  async assertFree(): Promise<void> {
+    const files = this.#policy.isSplit ? await this.#numberedFiles() : [this.name];
+    await this.#assertFree([...files, manifestName(this.name)]);
+  }
+
   /**
-   * Removes what extracts to the same name have left that were killed.
+   * Removes what extracts to the same name have left that were killed, also names that they had given
+   * without coming to the manifest's. Whoever of the same owner still lives cannot publish any more.
    *
    * @returns how many files, and how many belong to extracts that may be alive
    */
   async removeLeftovers(): Promise<{ readonly removed: number; readonly alive: number }> {
     let [removed, alive] = [0, 0];
+    // Of those that have another name, too: the number of the others is free for reuse.
+    const inodes = new Set<number>();
+    const own = ownerDigits(this.#policy.owner);
     const names = await readdir(this.folder).catch((): string[] => []);
     for (const name of names) {
       const tag = parseTag(this.#tagTextOf(name) ?? '');
       if (tag === undefined) continue;
-      if (isGone(tag)) {
+      const isOurs = own !== undefined && tag.owner === own;
+      if (isOurs || isGone(tag)) {
+        const stat = await this.#statOf(name);
         await unlink(join(this.folder, name)).catch(() => undefined);
+        if (stat !== undefined && stat.nlink > 1) inodes.add(stat.ino);
         removed += 1;
       } else {
         alive += 1;
       }
+    }
+    // With the manifest gone from its part file nobody can complete these any more.
+    if (inodes.size > 0 && (await this.#statOf(manifestName(this.name))) === undefined) {
+      const files = this.#policy.isSplit ? await this.#numberedFiles() : [this.name];
+      for (const name of files) await this.#removeIf(name, (ino) => inodes.has(ino));
     }
     return { removed, alive };
   }
@@ -103,7 +122,7 @@ export class Destination implements AsyncDisposable {
    */
   async publish(files: readonly PartFile[], manifest: PartFile): Promise<void> {
     await this.#assertFree([...files, manifest].map(({ finalName }) => finalName));
-    const added: string[] = [];
+    const added: PartFile[] = [];
     let replaced = 0;
     const previous = await this.#takeManifestAway();
     try {
@@ -111,16 +130,20 @@ export class Destination implements AsyncDisposable {
         if (part === manifest) await this.#sync();
         const isNew = (await this.#statOf(part.finalName)) === undefined;
         await this.#place(part);
-        if (isNew) added.unshift(part.finalName);
+        if (isNew) added.unshift(part);
         else replaced += 1;
       }
       await this.#sync();
     } catch (error) {
-      for (const name of added) await unlink(join(this.folder, name)).catch(() => undefined);
+      for (const { finalName, inode } of added) {
+        await this.#removeIf(finalName, (ino) => ino === inode);
+      }
       if (replaced === 0) await previous?.putBack();
       else await previous?.remove();
       throw sinkError('Publishing', error);
     }
+    // Until here they say that their files' names are not to be counted yet.
+    for (const { path } of [...files, manifest]) await unlink(path).catch(() => undefined);
     await previous?.remove();
     if (this.#policy.isSplit) await this.#removeSuperseded(files);
   }
@@ -146,9 +169,14 @@ export class Destination implements AsyncDisposable {
     } catch (error) {
       if (!NO_LINKS.has(errnoOf(error) ?? '')) throw error;
       await this.#assertFree([finalName]);
-      return await rename(path, target);
+      await rename(path, target);
     }
-    await unlink(path).catch(() => undefined); // under its real name it is there
+  }
+
+  async #removeIf(name: string, isMeant: (inode: number) => boolean): Promise<void> {
+    const stat = await this.#statOf(name).catch(() => undefined);
+    if (stat === undefined || !isMeant(stat.ino)) return;
+    await unlink(join(this.folder, name)).catch(() => undefined);
   }
 
   /** The manifest of the extract that is replaced: it must not speak of files that are not its own. */
@@ -211,7 +239,7 @@ export class Destination implements AsyncDisposable {
   /** Hidden, so that no pattern for the real names matches it. */
   #partName(): string {
     ordinal += 1;
-    return `.${this.name}.${tagText(ownTag())}.${String(ordinal)}.part`;
+    return `.${this.name}.${tagText(ownTag(this.#policy.owner))}.${String(ordinal)}.part`;
   }
 
   #tagTextOf(partName: string): string | undefined {
@@ -219,6 +247,14 @@ export class Destination implements AsyncDisposable {
     if (!partName.startsWith(start)) return undefined;
     return /^([^.]+)\.\d+\.part$/.exec(partName.slice(start.length))?.[1];
   }
+}
+
+/** @throws CopylineError `SINK_FORBIDDEN` */
+async function assertWithin(folder: string, within: string | undefined): Promise<void> {
+  if (within === undefined) return;
+  const real = await realpath(within).catch(() => undefined);
+  if (real === folder || (real !== undefined && folder.startsWith(`${real}${sep}`))) return;
+  throw new CopylineError('SINK_FORBIDDEN', 'The sink lies outside of its folder');
 }
 
 /** A manifest that has been put aside. */

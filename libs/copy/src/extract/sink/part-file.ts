@@ -16,6 +16,8 @@ export class PartFile implements ByteTarget {
   readonly path: string;
   /** The name it will be published under, in the same folder. */
   readonly finalName: string;
+  /** What it is, whatever name it has. */
+  readonly inode: number;
   readonly #handle: FileHandle;
   readonly #onFailure: (error: unknown) => void;
   #waiting: Buffer[] = [];
@@ -29,9 +31,11 @@ export class PartFile implements ByteTarget {
   private constructor(
     path: string,
     finalName: string,
+    inode: number,
     handle: FileHandle,
     onFailure: (error: unknown) => void,
   ) {
+    this.inode = inode;
     this.path = path;
     this.finalName = finalName;
     this.#handle = handle;
@@ -51,7 +55,8 @@ export class PartFile implements ByteTarget {
     const path = join(folder, partName);
     try {
       // Permissions are those of every new file: what the umask leaves.
-      return new PartFile(path, finalName, await open(path, 'wx', 0o666), onFailure);
+      const handle = await open(path, 'wx', 0o666);
+      return new PartFile(path, finalName, (await handle.stat()).ino, handle, onFailure);
     } catch (error) {
       throw sinkError(`Creating ${finalName}`, error);
     }

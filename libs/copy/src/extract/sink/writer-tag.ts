@@ -11,22 +11,31 @@ export interface WriterTag {
   readonly place: string;
   readonly pid: number;
   readonly start: string;
+  /** Whose run it is, as hexadecimal digits; of a later run of the same owner it is a leftover. */
+  readonly owner?: string | undefined;
 }
 
-const PATTERN = /^([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})$/;
+const PATTERN = /^([0-9a-f]{8})-([0-9]{1,10})-([0-9]{1,20})(?:-([0-9a-f]{32}))?$/;
 
-export function ownTag(): WriterTag {
-  return { place: ownPlace(), pid: process.pid, start: startOf(process.pid) ?? '0' };
+/** @param owner a UUID */
+export function ownTag(owner?: string): WriterTag {
+  const start = startOf(process.pid) ?? '0';
+  return { place: ownPlace(), pid: process.pid, start, owner: ownerDigits(owner) };
 }
 
-export function tagText({ place, pid, start }: WriterTag): string {
-  return `${place}-${String(pid)}-${start}`;
+export function ownerDigits(owner: string | undefined): string | undefined {
+  return owner?.replaceAll('-', '');
+}
+
+export function tagText({ place, pid, start, owner }: WriterTag): string {
+  const text = `${place}-${String(pid)}-${start}`;
+  return owner === undefined ? text : `${text}-${owner}`;
 }
 
 export function parseTag(text: string): WriterTag | undefined {
-  const [, place, pid, start] = PATTERN.exec(text) ?? [];
+  const [, place, pid, start, owner] = PATTERN.exec(text) ?? [];
   if (place === undefined || pid === undefined || start === undefined) return undefined;
-  return { place, pid: Number(pid), start };
+  return { place, pid: Number(pid), start, owner };
 }
 
 /** Whether the writer is known to be gone. What cannot be judged from here counts as alive. */

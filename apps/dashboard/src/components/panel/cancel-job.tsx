@@ -3,13 +3,15 @@ import { useRef, useState } from 'preact/hooks';
 
 import { ApiError } from '../../api/client.ts';
 import { cancelJob } from '../../state/store.ts';
+import { endsOf } from '../../words/ends.ts';
 import { isCancelling } from '../../words/states.ts';
 
-/** The way to stop a load that has not ended, with a question before. */
-export function CancelLoad({ job }: { readonly job: Job }) {
+/** The way to stop a run that has not ended, with a question before. */
+export function CancelJob({ job }: { readonly job: Job }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const [isSending, setSending] = useState(false);
   const [fault, setFault] = useState<string | null>(null);
+  const { from, to, link } = endsOf(job);
   const isUnderWay = isSending || isCancelling(job);
 
   async function cancel(): Promise<void> {
@@ -35,15 +37,15 @@ export function CancelLoad({ job }: { readonly job: Job }) {
         disabled={isUnderWay}
         onClick={() => dialog.current?.showModal()}
       >
-        {isUnderWay ? 'Cancelling…' : 'Cancel load…'}
+        {isUnderWay ? 'Cancelling…' : `Cancel ${job.type}…`}
       </button>
       <p class="field-fault" role="alert">
         {fault}
       </p>
       <dialog ref={dialog} class="dialog" aria-labelledby="cancel-title">
-        <h2 id="cancel-title">Cancel this load?</h2>
+        <h2 id="cancel-title">Cancel this {job.type}?</h2>
         <p>
-          <strong>{job.load.source}</strong> into {job.load.connection} · {job.load.into}
+          <strong>{from}</strong> {link} {to}
         </p>
         <p>{consequence(job)}</p>
         <div class="dialog-buttons">
@@ -51,7 +53,7 @@ export function CancelLoad({ job }: { readonly job: Job }) {
             Keep it
           </button>
           <button type="button" class="button button-danger" onClick={() => void cancel()}>
-            Yes, cancel the load
+            Yes, cancel the {job.type}
           </button>
         </div>
       </dialog>
@@ -60,6 +62,11 @@ export function CancelLoad({ job }: { readonly job: Job }) {
 }
 
 function consequence(job: Job): string {
+  if (job.type === 'extract') {
+    return job.state === 'running'
+      ? 'What it has written so far is removed. If its files are being published already, it ends as done all the same.'
+      : 'It will not be started again. Nothing of it is published.';
+  }
   switch (job.state) {
     case 'running':
       return 'What it has copied so far is rolled back. If COMMIT has been sent already, the load ends as done all the same.';
