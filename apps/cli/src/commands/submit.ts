@@ -61,7 +61,20 @@ export function addSubmitCommand(program: Command): void {
       ).choices(['target', 'none']),
     )
     .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format (default: csv)').choices(['csv']));
+    .addOption(
+      new Option('--format <format>', 'format; parquet only of an extract').choices([
+        'csv',
+        'parquet',
+      ]),
+    )
+    .addOption(
+      new Option('--compression <method>', 'of the files of an extract').choices([
+        'none',
+        'gzip',
+        'snappy',
+        'zstd',
+      ]),
+    );
   addDialectFlags(command).optionsGroup('What to do:');
   addActionFlags(command).action((source: string | undefined, options: SubmitOptions) =>
     runCommand(options, (context) => submit(source, options, context)),

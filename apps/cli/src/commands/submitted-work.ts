@@ -4,6 +4,7 @@ import {
   extractRequestSchema,
   loadRequestSchema,
   type CsvOutput,
+  type ExtractRequestInput,
   type LoadRequestInput,
   type Work,
 } from '@copyline/contracts';
@@ -19,6 +20,7 @@ export interface SubmitFlags extends LoadFlags {
   readonly where?: string;
   readonly query?: string;
   readonly overwrite?: boolean;
+  readonly compression?: ExtractRequestInput['compression'];
 }
 
 type Flag = keyof SubmitFlags;
@@ -26,7 +28,7 @@ const OF_LOADS: readonly Flag[] = [
   ...(['into', 'create', 'skipLines', 'skipBlankLines', 'maxRecordSize', 'ledger'] as const),
   ...(['lane', 'slot', 'force', 'allowEmpty'] as const),
 ];
-const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite'];
+const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite', 'compression'];
 
 /**
  * What is submitted: a load as `root:path` and flags, an extract as flags, or either of them as a YAML
@@ -97,7 +99,7 @@ function loadOf(base: Description, flags: SubmitFlags, locate: Locate): Work {
 
 function extractOf(base: Description, flags: SubmitFlags, locate: Locate): Work {
   refuse(OF_LOADS, flags, 'an extract');
-  const { table, columns, where, query, to, overwrite, format, connection } = flags;
+  const { table, columns, where, query, to, overwrite, format, compression, connection } = flags;
   const csv = given({
     ...{ delimiter: flags.delimiter, quote: flags.quote, escape: flags.escape, null: flags.null },
     header: flags.header ? undefined : false,
@@ -106,8 +108,10 @@ function extractOf(base: Description, flags: SubmitFlags, locate: Locate): Work 
     query === undefined ? mergeTable(base['from'], { table, columns, where }) : { query };
   const merged = {
     ...base,
-    ...given({ from, to, overwrite, format, connection }),
-    csv: mergeDialect(base['csv'], csv),
+    ...given({ from, to, overwrite, format, compression, connection }),
+    ...(base['csv'] === undefined && Object.keys(csv).length === 0
+      ? {}
+      : { csv: mergeDialect(base['csv'], csv) }),
   };
   const parsed = parseRequest(extractRequestSchema, merged, 'The extract', locate);
   return { type: 'extract', extract: parsed };

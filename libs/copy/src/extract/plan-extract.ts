@@ -1,4 +1,11 @@
-import { CopylineError, type ExtractSpec, type Manifest, type Warning } from '@copyline/contracts';
+import {
+  CopylineError,
+  type CsvOutput,
+  csvOutputSchema,
+  type ExtractSpec,
+  type Manifest,
+  type Warning,
+} from '@copyline/contracts';
 import { quoteIdentifier, quoteLiteral } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
@@ -99,7 +106,8 @@ interface FormatPlan {
   readonly warnings: readonly Warning[];
 }
 
-function planCsv({ csv, ...spec }: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
+function planCsv(spec: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
+  const csv = csvOf(spec);
   const compression = compressionOf(spec);
   return {
     select: csv.excelSafe ? guardFormulas(plain, facts.columns) : plain,
@@ -160,7 +168,7 @@ export function formatOf({ format, to }: Pick<ExtractSpec, 'format' | 'to'>): 'c
 }
 
 /** What is asked for, else what the name of the file says. */
-function compressionOf({ compression, to }: Omit<ExtractSpec, 'csv'>): 'none' | 'gzip' {
+function compressionOf({ compression, to }: ExtractSpec): 'none' | 'gzip' {
   if (compression === 'none' || compression === 'gzip') return compression;
   return to !== 'stdout' && to.path.endsWith('.gz') ? 'gzip' : 'none';
 }
@@ -171,7 +179,12 @@ function parquetCompressionOf({ compression }: ExtractSpec): ParquetCompression 
 }
 
 /** The part of a dialect that also a reader knows. */
-export function dialectOf(csv: ExtractSpec['csv']): Parameters<typeof escapeOf>[0] {
+/** How CSV is written, all defaults filled in. */
+export function csvOf({ csv }: Pick<ExtractSpec, 'csv'>): CsvOutput {
+  return csv ?? csvOutputSchema.parse({});
+}
+
+export function dialectOf(csv: CsvOutput): Parameters<typeof escapeOf>[0] {
   const { delimiter, quote, escape, null: nullMarker, header } = csv;
   const dialect = { delimiter, quote, null: nullMarker, header };
   return {
@@ -181,7 +194,7 @@ export function dialectOf(csv: ExtractSpec['csv']): Parameters<typeof escapeOf>[
   };
 }
 
-function copyOptions(csv: ExtractSpec['csv']): string {
+function copyOptions(csv: CsvOutput): string {
   const options = [
     'FORMAT csv',
     `HEADER ${String(csv.header)}`,

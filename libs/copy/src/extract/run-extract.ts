@@ -15,7 +15,7 @@ import { parseTableName } from '../plan/table-name.ts';
 import { ExtractRecorder, sum, type ExtractProgress } from './extract-recorder.ts';
 import { formatManifest, readManifest } from './manifest.ts';
 import { Output, type OutputOptions } from './output.ts';
-import { dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
+import { csvOf, dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
 import { readRows } from './read-rows.ts';
 import { Destination } from './sink/destination.ts';
 import { manifestName, splitName } from './sink/file-names.ts';
@@ -99,8 +99,8 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
     throw new CopylineError('CONFIG_INVALID', `The extract is not valid: ${faults.join('; ')}`);
   }
   const spec = parsed.data;
-  dialectBytes(dialectOf(spec.csv));
-  assertFormat(spec, 'csv' in input && input.csv !== undefined);
+  dialectBytes(dialectOf(csvOf(spec)));
+  assertFormat(spec);
   if ('table' in spec.from) parseTableName(spec.from.table);
   if (spec.to === 'stdout' && isSplit(spec)) {
     throw new CopylineError('CONFIG_INVALID', 'The standard output cannot be split into files');
@@ -108,11 +108,11 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
   return spec;
 }
 
-function assertFormat(spec: ExtractSpec, hasCsv: boolean): void {
+function assertFormat(spec: ExtractSpec): void {
   const format = formatOf(spec);
   const { compression = 'none' } = spec;
   const fault =
-    format === 'parquet' && hasCsv
+    format === 'parquet' && spec.csv !== undefined
       ? 'A Parquet file has no delimiters, quotes or header'
       : compression !== 'none' && !COMPRESSIONS[format].includes(compression)
         ? `A file in ${format} is compressed with ${COMPRESSIONS[format].join(' or ')}`
