@@ -10,12 +10,14 @@ export type {
 } from './copyline-error.ts';
 
 // What a load is
-export { csvDialectSchema, loadSpecSchema } from './load-spec.ts';
-export type { CsvDialect, LoadSpec, LoadSpecInput } from './load-spec.ts';
+export { csvDialectSchema, loadSpecSchema, rejectLimitSchema } from './load-spec.ts';
+export type { CsvDialect, LoadSpec, LoadSpecInput, RejectLimit } from './load-spec.ts';
 
 // What became of it
 export { loadReportSchema, refusedReport, reportError, reportErrorSchema } from './load-report.ts';
 export type { LoadReport, ReportError, Warning } from './load-report.ts';
+export { rejectSchema } from './reject.ts';
+export type { RejectReport } from './reject.ts';
 
 // An extract, what became of it, and the manifest that it leaves
 export { csvOutputSchema, extractSpecSchema } from './extract-spec.ts';

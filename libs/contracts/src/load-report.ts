@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { asCopylineError, type CopylineError } from './copyline-error.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
+import { rejectSchema } from './reject.ts';
 
 const count = z.int().nonnegative();
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
@@ -78,6 +79,8 @@ export const loadReportSchema = z.strictObject({
     .nullable(),
   attempts: count,
   deduplicated: z.boolean(),
+  /** The first refused records; all of them are in the ledger. Also of a load that had too many. */
+  rejects: z.array(rejectSchema).default([]),
   warnings: z.array(warningSchema),
   error: reportErrorSchema.nullable(),
 });
@@ -125,6 +128,7 @@ export function refusedReport(error: CopylineError): LoadReport {
     lane: null,
     attempts: 0,
     deduplicated: false,
+    rejects: [],
     warnings: [],
     error: reportError(error),
   };

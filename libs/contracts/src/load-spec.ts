@@ -8,6 +8,13 @@ const storable = z
   .string()
   .refine((text) => !/[\0\p{Cs}]/u.test(text), 'has a NUL or half a surrogate pair');
 
+/** `100` records, or `0.5%` of all records. */
+export const rejectLimitSchema = z.union([
+  z.int().nonnegative(),
+  z.string().regex(/^(100|\d{1,2}(\.\d{1,6})?)%$/, 'is a whole number or a percentage such as 0.5%'),
+]);
+export type RejectLimit = z.infer<typeof rejectLimitSchema>;
+
 /** How a CSV file is written. */
 export const csvDialectSchema = z.strictObject({
   /** One ASCII character. */
@@ -58,6 +65,12 @@ export const loadSpecSchema = z.strictObject({
   /** Load again although the ledger knows the content; recorded. */
   force: z.boolean().default(false),
   maxRecordBytes: z.int().positive().default(MAX_RECORD_BYTES),
+  /** What a record that is refused does: end the load, or be kept as a reject while the load goes on. */
+  onError: z.enum(['abort', 'continue']).default('abort'),
+  /** So many rejects are allowed, or such a share of the records; one more ends the load. */
+  rejectLimit: rejectLimitSchema.optional(),
+  /** A file for the rejects, written after COMMIT; their reasons stand in `<file>.jsonl`. */
+  rejectsFile: z.string().min(1).optional(),
 });
 /** A load as it is run, all defaults filled in. */
 export type LoadSpec = z.infer<typeof loadSpecSchema>;

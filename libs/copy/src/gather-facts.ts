@@ -11,6 +11,7 @@ import {
   readTableFacts,
   type LoadFacts,
 } from './plan/facts.ts';
+import { readRejectFacts } from './plan/reject-facts.ts';
 import type { TableName } from './plan/table-name.ts';
 import type { LocalFile } from './source/local-file.ts';
 import { readSourceHead } from './source/source-head.ts';
@@ -55,5 +56,7 @@ export async function gatherFacts(
   };
   const columns = isNew ? await inferColumns(spec, head, file, onProgress, signal) : undefined;
   const inferred = columns?.map(({ type }) => type);
-  return { session, table, schemaExists, source, ledger, inferred };
+  const rejects =
+    spec.onError === 'continue' ? await readRejectFacts(connection, table) : undefined;
+  return { session, table, schemaExists, source, ledger, inferred, rejects };
 }

@@ -19,6 +19,7 @@ export async function inferColumns(
     scanner: scannerOptions(spec, columns?.length ?? head.firstRecordFields, columns),
     dialect: spec.dialect,
     dataStart: head.dataStart,
+    skipRefused: spec.onError === 'continue',
     signal,
     onProgress,
   });

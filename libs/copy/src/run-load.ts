@@ -16,6 +16,7 @@ import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadProgress } from './load-progress.ts';
 import { planLoad } from './plan/plan-load.ts';
 import { parseTableName, type TableName } from './plan/table-name.ts';
+import { assertRejectsFile } from './rejects/reject-files.ts';
 import { LocalFile } from './source/local-file.ts';
 import { ClaimIsFree, type BusyPolicy } from './wait-for-claim.ts';
 
@@ -69,6 +70,9 @@ export async function runLoad(
   try {
     const spec = parseSpec(input);
     const run: LoadRun = { spec, table: parseTableName(spec.into), deps, recorder, signal };
+    if (spec.rejectsFile !== undefined) {
+      await assertRejectsFile(spec.rejectsFile, spec.source.path);
+    }
     await using file = await LocalFile.open(spec.source);
     return { report: await attemptUntilDone(run, file), error: undefined };
   } catch (error) {
@@ -90,7 +94,23 @@ export function parseSpec(input: LoadSpecInput): LoadSpec {
   }
   dialectBytes(parsed.data.dialect);
   parseTableName(parsed.data.into);
+  assertRejectsHavePlace(parsed.data);
   return parsed.data;
+}
+
+/** @throws CopylineError `CONFIG_INVALID` */
+function assertRejectsHavePlace({ onError, rejectLimit, rejectsFile, ledger }: LoadSpec): void {
+  const isIdle = onError === 'abort' && (rejectLimit ?? rejectsFile) !== undefined;
+  if (isIdle) {
+    throw new CopylineError('CONFIG_INVALID', 'Rejects are kept with --on-error continue only', {
+      advice: 'Add --on-error continue, or leave --reject-limit and --rejects out.',
+    });
+  }
+  if (onError === 'continue' && ledger === 'none' && rejectsFile === undefined) {
+    throw new CopylineError('CONFIG_INVALID', 'Without a ledger the rejects would be kept nowhere', {
+      advice: 'Name a file for them with --rejects.',
+    });
+  }
 }
 
 /** What stays the same in all attempts of one load. */
@@ -138,6 +158,7 @@ async function attempt(
   const plan = (deps.planLoad ?? planLoad)(spec, table, facts);
   recorder.begin(plan, randomUUID());
   return executePlan({
+    spec,
     plan,
     facts,
     loadId: recorder.loadId,

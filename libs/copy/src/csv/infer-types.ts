@@ -4,6 +4,7 @@ import type { LocalFile } from '../source/local-file.ts';
 import { WindowReader, type Window } from '../source/window-reader.ts';
 import { typeOf, widen, type ColumnType } from './column-types.ts';
 import { excerptOf } from './excerpt.ts';
+import { RefusingScanner } from './refusing-scanner.ts';
 import { CsvScanner } from './scanner.ts';
 import type { ScannerOptions, ScanPosition } from './scanning.ts';
 import { surelyIs } from './sure-types.ts';
@@ -34,31 +35,34 @@ export async function inferTypes(input: {
   readonly scanner: ScannerOptions;
   readonly dialect: CsvDialect;
   readonly dataStart: ScanPosition;
+  /** Records that are refused decide nothing, instead of being errors. */
+  readonly skipRefused?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number) => void;
 }): Promise<InferredColumn[]> {
   const { file, dataStart, dialect } = input;
   const found: (InferredColumn | undefined)[] = [];
   let window: Window | undefined;
-  const scanner = new CsvScanner(
-    input.scanner,
-    {
-      onRecord: (record) => {
-        if (window === undefined) return;
-        for (let i = 0; i < record.fieldCount; i += 1) {
-          const insteadOf = found[i]?.type;
-          const type = typeWithField(insteadOf, record, window.buffer, i, dialect.null);
-          if (type === undefined || type === insteadOf) continue;
-          const excerpt = excerptOf(
-            window.buffer.subarray(record.fieldStart(i), record.fieldEnd(i)),
-          );
-          const { record: number, line } = record;
-          found[i] = { type, because: { record: number, line, excerpt, insteadOf } };
-        }
-      },
-    },
-    dataStart,
-  );
+  const onRecord = (record: CsvScanner): void => {
+    if (window === undefined) return;
+    for (let i = 0; i < record.fieldCount; i += 1) {
+      const insteadOf = found[i]?.type;
+      const type = typeWithField(insteadOf, record, window.buffer, i, dialect.null);
+      if (type === undefined || type === insteadOf) continue;
+      const excerpt = excerptOf(window.buffer.subarray(record.fieldStart(i), record.fieldEnd(i)));
+      const { record: number, line } = record;
+      found[i] = { type, because: { record: number, line, excerpt, insteadOf } };
+    }
+  };
+  const ignore = (): void => undefined;
+  const scanner =
+    input.skipRefused === true
+      ? new RefusingScanner(
+          input.scanner,
+          { onRecord, onDropped: ignore, onRefused: ignore },
+          dataStart,
+        )
+      : new CsvScanner(input.scanner, { onRecord }, dataStart);
   const reader = new WindowReader(file, dataStart.byteOffset);
   for (let consumed = 0; ;) {
     input.signal?.throwIfAborted();

@@ -1,16 +1,19 @@
 import { CopylineError } from '@copyline/contracts';
 
 import { excerptOf } from '../csv/excerpt.ts';
+import { RefusingScanner } from '../csv/refusing-scanner.ts';
 import { CsvScanner } from '../csv/scanner.ts';
 import type { ScannerOptions, ScanPosition } from '../csv/scanning.ts';
 import { ServerLines, type ServerLinesState } from '../csv/server-lines.ts';
 import { REFUSE, type FieldEncoder } from '../encode/index.ts';
+import { rejectOf, type Reject } from '../rejects/reject.ts';
 import type { ContentDigest } from '../source/content-digest.ts';
 import type { LocalFile } from '../source/local-file.ts';
 import { WindowReader } from '../source/window-reader.ts';
 import { BinaryRows } from './binary-rows.ts';
 import type { CopyForm } from './checkpoints.ts';
 import { CsvBytes } from './csv-bytes.ts';
+import { RowIndex } from './row-index.ts';
 
 /** The records of one window, as they are copied. */
 export interface Piece {
@@ -25,6 +28,9 @@ export interface Piece {
   /** Bytes of the source read so far, records found so far. */
   readonly bytesRead: number;
   readonly rowsParsed: number;
+  /** With `onReject` only: the rows one by one, and the bytes of the source that they were. */
+  readonly index: RowIndex | undefined;
+  readonly source: Buffer;
 }
 
 export interface CsvPiecesInput {
@@ -35,6 +41,8 @@ export interface CsvPiecesInput {
   readonly digest: ContentDigest | undefined;
   /** One for each field; without them all pieces are CSV. */
   readonly encoders: readonly FieldEncoder[] | undefined;
+  /** Takes what is refused of the piece that is made; without it a refusal is an error. */
+  readonly onReject?: ((reject: Reject) => void) | undefined;
 }
 
 /**
@@ -46,29 +54,53 @@ export interface CsvPiecesInput {
  *   that is refused
  */
 export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, void, undefined> {
-  const { file, dataStart, digest, encoders } = input;
+  const { file, dataStart, digest, encoders, onReject } = input;
   const { dialect } = input.scanner;
   const csv = new CsvBytes(dialect.quote);
   const binary = encoders && new BinaryRows(encoders, dialect, input.nullMarker);
   let isEncoding = false;
   let buffer: Buffer = Buffer.alloc(0);
-  const scanner = new CsvScanner(
-    input.scanner,
-    {
-      onRecord: (record) => {
-        csv.onRecord(record);
-        if (!isEncoding || binary === undefined) return;
-        const answer = binary.add(record, buffer);
-        if (answer >= 0) return;
-        if (answer === REFUSE) throw refusedValue(binary, record, buffer, input.scanner.columns);
-        isEncoding = false;
-      },
-      onBlankLine: (blank) => {
-        csv.drop(blank);
-      },
-    },
-    dataStart,
-  );
+  let windowStart = 0;
+  let refused = 0;
+  let begun = dataStart;
+  let index: RowIndex | undefined;
+  const refuse = (error: CopylineError, raw: Buffer, isWhole: boolean): void => {
+    if (onReject === undefined) throw error;
+    refused += 1;
+    onReject(rejectOf(error, Buffer.from(raw), isWhole));
+  };
+  const onRecord = (record: CsvScanner): void => {
+    let answer = 0;
+    // With rejects, what an encoder can refuse of a window of CSV is refused here, too.
+    if (binary !== undefined && (isEncoding || onReject !== undefined)) {
+      answer = binary.add(record, buffer);
+      if (answer === REFUSE) {
+        const error = refusedValue(binary, record, buffer, input.scanner.columns);
+        refuse(error, buffer.subarray(record.start, record.end), true);
+        csv.drop(record);
+        return;
+      }
+      if (answer < 0) isEncoding = false;
+    }
+    csv.onRecord(record);
+    index?.add(
+      answer,
+      csv.placeOf(record.end),
+      record.start - windowStart,
+      record.end - windowStart,
+      record.record - begun.records,
+      record.line - begun.lines,
+    );
+  };
+  const onDropped = (range: { readonly start: number; readonly end: number }): void => {
+    csv.drop(range);
+  };
+  const refusing =
+    onReject &&
+    new RefusingScanner(input.scanner, { onRecord, onDropped, onRefused: refuse }, dataStart);
+  const scanner =
+    refusing?.scanner ??
+    new CsvScanner(input.scanner, { onRecord, onBlankLine: onDropped }, dataStart);
   csv.begin(new ServerLines(scanner));
 
   // The digest covers the whole file, the scan begins behind the header.
@@ -88,9 +120,11 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
     const serverLines = csv.serverLines.state;
     csv.window(buffer, from);
     isEncoding = binary !== undefined;
-    const scanned = skip > 0 ? 0 : scanner.scan(buffer, from, to, final);
+    [windowStart, begun, refused] = [from, position, 0];
+    index = onReject && new RowIndex();
+    const scanned = skip > 0 ? 0 : (refusing ?? scanner).scan(buffer, from, to, final);
     consumed = from - window.from + scanned;
-    const rows = scanner.record - position.records;
+    const rows = scanner.record - position.records - refused;
     // Without a row there is nothing to change the form for.
     if (rows > 0) form = isEncoding ? 'binary' : 'csv';
     const bytes =
@@ -98,7 +132,8 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
     if (form === 'binary') csv.begin(new ServerLines(scanner));
     else binary?.discard();
     const [bytesRead, rowsParsed] = [reader.position, scanner.record];
-    yield { form, bytes, rows, position, serverLines, bytesRead, rowsParsed };
+    const source = buffer.subarray(from, from + scanned);
+    yield { form, bytes, rows, position, serverLines, bytesRead, rowsParsed, index, source };
   }
 }
 

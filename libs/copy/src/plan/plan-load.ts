@@ -14,6 +14,7 @@ import { mapFields } from './map-fields.ts';
 import type { ColumnMapping } from './map-columns.ts';
 import { scannerOptions } from './scanner-options.ts';
 import { planLane, type LanePlan } from './plan-lane.ts';
+import { planRejects, type RejectPlan } from './plan-rejects.ts';
 import type { TableName } from './table-name.ts';
 
 /**
@@ -48,6 +49,8 @@ export interface LoadPlan {
   /** Whether a trigger may keep rows out, so that fewer rows than parsed are no fault. */
   readonly rowsMayBeSuppressed: boolean;
   readonly ledger: LedgerPlan | undefined;
+  /** Continue mode; without it the first refusal ends the load. */
+  readonly rejects: RejectPlan | undefined;
   readonly session: SessionFacts;
   readonly warnings: readonly Warning[];
 }
@@ -95,8 +98,9 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     guarantee: guaranteeOf(ledger, facts.table),
     rowsMayBeSuppressed: facts.table?.hasRowTrigger ?? false,
     ledger,
+    rejects: planRejects(spec, facts, target, mapping.columns),
     session: facts.session,
-    warnings: planWarnings(facts, mapping),
+    warnings: planWarnings(spec, facts, mapping),
   };
 }
 
@@ -215,13 +219,19 @@ function guaranteeOf(
   return ledger !== undefined && sharesCommit ? 'exactly-once' : 'at-least-once';
 }
 
-function planWarnings(facts: LoadFacts, mapping: ColumnMapping): Warning[] {
+function planWarnings(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping): Warning[] {
   const warnings: Warning[] = mapping.notes.map((message) => ({ code: 'COLUMN_RENAMED', message }));
   const { table, source } = facts;
   if (table?.unlogged === true) {
     warnings.push({
       code: 'TARGET_UNLOGGED',
       message: 'The table is UNLOGGED: a crash of the server empties it, the ledger stays',
+    });
+  }
+  if (spec.onError === 'continue' && table?.hasStatementTrigger === true) {
+    warnings.push({
+      code: 'STATEMENT_TRIGGER',
+      message: 'Triggers that fire once for each statement fire several times in continue mode',
     });
   }
   const [only] = source.head.header ?? [];
