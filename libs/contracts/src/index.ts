@@ -16,6 +16,8 @@ export type { CsvDialect, LoadSpec, LoadSpecInput, RejectLimit } from './load-sp
 // What became of it
 export { loadReportSchema, refusedReport, reportError, reportErrorSchema } from './load-report.ts';
 export type { LoadReport, ReportError, Warning } from './load-report.ts';
+export { refusedValidateReport, validateReportSchema } from './validate-report.ts';
+export type { ValidateReport } from './validate-report.ts';
 export { rejectSchema } from './reject.ts';
 export type { RejectReport } from './reject.ts';
 

@@ -11,8 +11,8 @@ import type { LoadCounts } from './load-progress.ts';
 import { locateServerError } from './locate-error.ts';
 import type { LanePlan } from './plan/plan-lane.ts';
 import type { RejectPlan } from './plan/plan-rejects.ts';
-import { RejectAllowance, type Reject } from './rejects/reject.ts';
-import { RejectLog, type RejectStore } from './rejects/reject-log.ts';
+import type { Reject } from './rejects/reject.ts';
+import type { RejectLog } from './rejects/reject-log.ts';
 import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
 
@@ -28,15 +28,13 @@ export type CopyRun = Pick<
 /**
  * The rows themselves, inside the load's transaction: copied, counted and held against the source.
  *
- * @param rejects where continue mode keeps what is refused
- * @param shown rejects that the report shows. Default: 10
+ * @param log takes what is refused; in continue mode only
  * @throws CopylineError with its place in the source
  */
 export async function copyRecords(
   run: CopyRun,
   digest: ContentDigest | undefined,
-  rejects: RejectStore | undefined,
-  shown?: number,
+  log: RejectLog | undefined,
 ): Promise<LoadCounts> {
   const { plan, facts, file, connection, recorder } = run;
   for (const statement of plan.statementsBefore) await runBefore(connection, statement);
@@ -49,16 +47,11 @@ export async function copyRecords(
     digest,
     encoders: encodersOf(plan.lane),
   };
-  let log: RejectLog | undefined;
-  let copied: CopiedRows;
-  if (plan.rejects === undefined) {
-    copied = await copyStrictly(run, source);
-  } else {
-    const allowance = new RejectAllowance(plan.rejects.limit, plan.columns.length);
-    log = new RejectLog(rejects, allowance, shown);
-    recorder.rejects = log.first;
-    copied = await copyGoingOn(run, source, plan.rejects, log);
-  }
+  recorder.rejects = log?.first ?? [];
+  const copied =
+    plan.rejects === undefined || log === undefined
+      ? await copyStrictly(run, source)
+      : await copyGoingOn(run, source, plan.rejects, log);
   const { rowsStored, ...parsed } = copied;
   const rowsRejected = log?.count ?? 0;
   const rowsSuppressed = parsed.rowsParsed - rowsRejected - rowsStored;
@@ -70,7 +63,7 @@ export async function copyRecords(
       { source: file.name },
     );
   }
-  await file.assertUnchanged(parsed.bytesRead);
+  if (log?.hasEnough !== true) await file.assertUnchanged(parsed.bytesRead);
   if (parsed.rowsParsed === 0) recorder.warn('NO_ROWS', 'The file has no records');
   return { ...parsed, rowsLoaded: rowsStored, rowsRejected, rowsSuppressed, digest: undefined };
 }
@@ -128,7 +121,7 @@ async function copyGoingOn(
       },
     });
     // What was left for later, because a later row might have mended it, is judged now.
-    await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
+    if (!log.hasEnough) await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
     await stage.drop();
     await log.finish();
     return copied;

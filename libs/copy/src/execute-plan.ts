@@ -13,7 +13,12 @@ import type { Claim, DoneLoad, LoadIdentity } from './ledger/ledger-records.ts';
 import type { LoadCounts, LoadRecorder } from './load-progress.ts';
 import { isEmptyTable, type LoadFacts } from './plan/facts.ts';
 import { assertSameFingerprint, type LedgerPlan, type LoadPlan } from './plan/plan-load.ts';
-import { keepRejects, openRejectFiles, publishRejects } from './rejects/publish-rejects.ts';
+import {
+  openRejectFiles,
+  openRejectTable,
+  publishRejects,
+  rejectLog,
+} from './rejects/publish-rejects.ts';
 import { settleCommit } from './settle-commit.ts';
 import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
 import { createContentDigest, digestFile, type ContentDigest } from './source/content-digest.ts';
@@ -68,7 +73,7 @@ async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
   const files = await openRejectFiles(execution);
   try {
     const counts = await connection.transaction(
-      () => copyRecords(execution, undefined, files),
+      () => copyRecords(execution, undefined, rejectLog(execution.plan, files)),
       transactionOptions(execution),
     );
     await files?.publish();
@@ -145,7 +150,11 @@ async function runTransaction(
   const digest = await createContentDigest();
   return connection.transaction(async () => {
     await ledger.lock(identity, claim);
-    const counts = await copyRecords(execution, digest, await keepRejects(execution));
+    const counts = await copyRecords(
+      execution,
+      digest,
+      rejectLog(plan, await openRejectTable(execution)),
+    );
     const content = digest.text();
     const isNew = await ledger.complete(identity, {
       targetOid: await assertSameTable(execution),

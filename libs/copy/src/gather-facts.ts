@@ -23,17 +23,20 @@ export async function gatherFacts(
   {
     connection,
     file,
+    canonical,
     recorder,
     signal,
   }: {
     readonly connection: Connection;
     readonly file: LocalFile;
+    /** What the ledger knows the source by. */
+    readonly canonical: string;
     readonly recorder: LoadRecorder;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<LoadFacts> {
   const head = await readSourceHead(file, spec.dialect, spec.maxRecordBytes);
-  const source = { name: file.name, canonical: file.canonical, version: file.version, head };
+  const source = { name: file.name, canonical, version: file.version, head };
   const session = await readSessionFacts(connection);
   const table = await readTableFacts(connection, tableName);
   const schema = table?.schema ?? tableName.schema ?? session.currentSchema;
@@ -44,7 +47,7 @@ export async function gatherFacts(
     const { bytes } = file.version;
     ledger = await new Ledger(connection, spec.ledgerSchema).readFacts(
       table?.oid ?? 0,
-      file.canonical,
+      canonical,
       spec.slot,
       bytes,
     );

@@ -45,6 +45,8 @@ export interface LoadDeps {
   readonly whenBusy?: BusyPolicy;
   /** Milliseconds. Default: 30,000. */
   readonly settleTimeoutMs?: number;
+  /** What the ledger knows the source by. Default: where the file is. */
+  readonly canonicalSource?: string;
   /** Who makes the plan. Default: `planLoad`. */
   readonly planLoad?: typeof planLoad;
 }
@@ -154,7 +156,9 @@ async function attempt(
 ): Promise<LoadReport> {
   throwIfAborted(signal);
   recorder.enter('inspect');
-  const facts = await gatherFacts(spec, table, { connection, file, recorder, signal });
+  const canonical = deps.canonicalSource ?? file.canonical;
+  const context = { connection, file, canonical, recorder, signal };
+  const facts = await gatherFacts(spec, table, context);
   const plan = (deps.planLoad ?? planLoad)(spec, table, facts);
   recorder.begin(plan, randomUUID());
   return executePlan({

@@ -53,6 +53,7 @@ export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
       rejects.sort((a, b) => a.record - b.record);
       await log.add(rejects, { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
       input.onProgress(bytesRead, rowsParsed);
+      if (log.hasEnough) break;
     }
   } finally {
     // Whatever has failed, nobody reads the source any more afterwards.

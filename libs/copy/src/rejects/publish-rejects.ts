@@ -1,13 +1,25 @@
 import { asCopylineError } from '@copyline/contracts';
 
 import type { Execution } from '../execute-plan.ts';
-import type { LedgerPlan } from '../plan/plan-load.ts';
+import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
 import type { LocalFile } from '../source/local-file.ts';
+import { RejectAllowance } from './reject.ts';
 import { RejectFiles, writeRejectFiles } from './reject-files.ts';
+import { RejectLog, type RejectLogOptions, type RejectStore } from './reject-log.ts';
 import { readRejects, readRejectSet, RejectTable } from './reject-table.ts';
 
+/** What takes the rejects of a load; `undefined` for one that ends with the first refusal. */
+export function rejectLog(
+  { rejects, columns }: LoadPlan,
+  store: RejectStore | undefined,
+  options?: RejectLogOptions,
+): RejectLog | undefined {
+  if (rejects === undefined) return undefined;
+  return new RejectLog(store, new RejectAllowance(rejects.limit, columns.length), options);
+}
+
 /** The reject table, for a load in continue mode with a ledger. */
-export async function keepRejects({
+export async function openRejectTable({
   plan,
   spec,
   facts,

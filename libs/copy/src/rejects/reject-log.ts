@@ -13,6 +13,13 @@ export interface RejectStore {
 /** Rejects that a report shows. */
 const SHOWN = 10;
 
+export interface RejectLogOptions {
+  /** How many `first` holds. Default: 10. */
+  readonly shown?: number;
+  /** When there are so many, the rest of the file need not be read. Default: all of it. */
+  readonly enough?: number;
+}
+
 /** The rejects of one load, in the order of the file: counted, held against the limit, handed on. */
 export class RejectLog {
   count = 0;
@@ -20,12 +27,22 @@ export class RejectLog {
   readonly #store: RejectStore | undefined;
   readonly #allowance: RejectAllowance;
   readonly #shown: number;
+  readonly #enough: number;
 
-  /** @param shown how many `first` holds. Default: 10 */
-  constructor(store: RejectStore | undefined, allowance: RejectAllowance, shown = SHOWN) {
+  constructor(
+    store: RejectStore | undefined,
+    allowance: RejectAllowance,
+    { shown = SHOWN, enough = Infinity }: RejectLogOptions = {},
+  ) {
     this.#store = store;
     this.#allowance = allowance;
-    this.#shown = shown;
+    this.#shown = Math.min(shown, enough);
+    this.#enough = enough;
+  }
+
+  /** Whether the rest of the file need not be read. */
+  get hasEnough(): boolean {
+    return this.count >= this.#enough;
   }
 
   /**
