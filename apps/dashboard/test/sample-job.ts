@@ -60,6 +60,7 @@ export function sampleReport(more: Partial<LoadReport> = {}): LoadReport {
     rowsParsed: 1000,
     rowsLoaded: 1000,
     rowsRejected: 0,
+    rejects: [],
     rowsSkipped: 0,
     rowsSuppressed: 0,
     bytesRead: 50_000_000,

@@ -11,7 +11,9 @@ const storable = z
 /** `100` records, or `0.5%` of all records. */
 export const rejectLimitSchema = z.union([
   z.int().nonnegative(),
-  z.string().regex(/^(100|\d{1,2}(\.\d{1,6})?)%$/, 'is a whole number or a percentage such as 0.5%'),
+  z
+    .string()
+    .regex(/^(100|\d{1,2}(\.\d{1,6})?)%$/, 'is a whole number or a percentage such as 0.5%'),
 ]);
 export type RejectLimit = z.infer<typeof rejectLimitSchema>;
 

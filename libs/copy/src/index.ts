@@ -16,6 +16,7 @@ export { replayRejects } from './rejects/replay-rejects.ts';
 export { reasonsPath, writeRejectFiles } from './rejects/reject-files.ts';
 export { pruneRejects, readRejects, readRejectSet } from './rejects/reject-table.ts';
 export type { RejectSet } from './rejects/reject-table.ts';
+export { rejectReport } from './rejects/reject.ts';
 export type { Reject } from './rejects/reject.ts';
 
 // Describing

@@ -109,9 +109,13 @@ function assertRejectsHavePlace({ onError, rejectLimit, rejectsFile, ledger }: L
     });
   }
   if (onError === 'continue' && ledger === 'none' && rejectsFile === undefined) {
-    throw new CopylineError('CONFIG_INVALID', 'Without a ledger the rejects would be kept nowhere', {
-      advice: 'Name a file for them with --rejects.',
-    });
+    throw new CopylineError(
+      'CONFIG_INVALID',
+      'Without a ledger the rejects would be kept nowhere',
+      {
+        advice: 'Name a file for them with --rejects.',
+      },
+    );
   }
 }
 

@@ -5,7 +5,12 @@ import {
   type LoadSpecInput,
   type ValidateReport,
 } from '@copyline/contracts';
-import { abortReason, Rollback, type Connection, type TransactionBlock } from '@copyline/dws-client';
+import {
+  abortReason,
+  Rollback,
+  type Connection,
+  type TransactionBlock,
+} from '@copyline/dws-client';
 
 import { copyRecords } from './copy-records.ts';
 import { gatherFacts } from './gather-facts.ts';

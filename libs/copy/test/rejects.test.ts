@@ -13,7 +13,10 @@ describe.each(testServers())('rejects on $name', (server) => {
     );
     const report = await loading.load(path, { onError: 'continue' });
     console.dir(report, { depth: null });
-    console.log(await loading.db.sql('select * from t'), await loading.db.sql('select * from reject'));
+    console.log(
+      await loading.db.sql('select * from t'),
+      await loading.db.sql('select * from reject'),
+    );
     expect(report.error).toBeNull();
   });
 });

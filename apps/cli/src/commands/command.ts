@@ -3,6 +3,7 @@ import {
   asCopylineError,
   refusedExtractReport,
   refusedReport,
+  refusedValidateReport,
   reportError,
   type CopylineError,
   type ExtractReport,
@@ -65,7 +66,9 @@ export function failureDocument(
   argv: readonly string[] = process.argv,
 ): object {
   if (argv[2] === 'extract') return refusedExtractReport(error);
-  const isLoad = argv[2] === 'load' || (argv[2] === 'submit' && argv.includes('--wait'));
+  if (argv[2] === 'validate') return refusedValidateReport(error);
+  const isLoad =
+    argv[2] === 'load' || argv[2] === 'replay' || (argv[2] === 'submit' && argv.includes('--wait'));
   return isLoad ? refusedReport(error) : { status: 'failed', error: reportError(error) };
 }
 

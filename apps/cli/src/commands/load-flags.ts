@@ -1,7 +1,7 @@
-import type { LoadSpecInput } from '@copyline/contracts';
+import type { LoadSpecInput, RejectLimit } from '@copyline/contracts';
 import { Option, type Command } from 'commander';
 
-import { parseByteSize, parseCharacter, parseCount } from './values.ts';
+import { parseByteSize, parseCharacter, parseCount, parseRejectLimit } from './values.ts';
 
 /** Flags that describe a load, wherever it runs. */
 export interface LoadFlags {
@@ -22,6 +22,8 @@ export interface LoadFlags {
   readonly slot?: string;
   readonly force?: boolean;
   readonly allowEmpty?: boolean;
+  readonly onError?: 'abort' | 'continue';
+  readonly rejectLimit?: RejectLimit;
 }
 
 export function addDialectFlags(command: Command): Command {
@@ -36,13 +38,27 @@ export function addDialectFlags(command: Command): Command {
     .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize);
 }
 
+export function addLaneFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--lane <lane>',
+      'how records reach the server: in its binary form, or as the bytes that they are (default: the fastest that can take them)',
+    ).choices(['binary', 'byte']),
+  );
+}
+
 export function addActionFlags(command: Command): Command {
-  return command
+  return addLaneFlag(command)
     .addOption(
       new Option(
-        '--lane <lane>',
-        'how records reach the server: in its binary form, or as the bytes that they are (default: the fastest that can take them)',
-      ).choices(['binary', 'byte']),
+        '--on-error <mode>',
+        'what a refused record does: end the load, or be kept as a reject (default: abort)',
+      ).choices(['abort', 'continue']),
+    )
+    .option(
+      '--reject-limit <n|n%>',
+      'rejects that are allowed; one more rolls everything back (default: any number)',
+      parseRejectLimit,
     )
     .option('--force', 'load again although the content is loaded; recorded')
     .option('--slot <name>', 'the same content may be loaded once for each slot')
@@ -55,7 +71,7 @@ type Description = Omit<LoadSpecInput, 'source' | 'ledgerSchema' | 'into'> & { i
 export function describedLoad(flags: LoadFlags): Description {
   const { delimiter, quote, skipLines, skipBlankLines } = flags;
   const { into, columns, create, format, ledger, lane, slot } = flags;
-  const { force, allowEmpty, maxRecordSize } = flags;
+  const { force, allowEmpty, maxRecordSize, onError, rejectLimit } = flags;
   const dialect = given({
     delimiter,
     quote,
@@ -68,7 +84,7 @@ export function describedLoad(flags: LoadFlags): Description {
   return {
     dialect,
     ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
-    ...given({ maxRecordBytes: maxRecordSize }),
+    ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit }),
   };
 }
 

@@ -5,6 +5,7 @@ import { Option, type Command } from 'commander';
 
 import { exitCodeOfReport } from '../exit-code.ts';
 import { ProgressLine } from '../output/progress-line.ts';
+import { firstRejectsText } from '../output/reject-text.ts';
 import { reportText } from '../output/report-text.ts';
 import {
   ledgerSchemaOf,
@@ -15,7 +16,13 @@ import {
   type TargetOptions,
 } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addActionFlags, addDialectFlags, describedLoad, type LoadFlags } from './load-flags.ts';
+import {
+  addActionFlags,
+  addDialectFlags,
+  describedLoad,
+  given,
+  type LoadFlags,
+} from './load-flags.ts';
 import { parseNames, parseSeconds } from './values.ts';
 
 interface LoadOptions extends TargetOptions, LoadFlags {
@@ -23,6 +30,7 @@ interface LoadOptions extends TargetOptions, LoadFlags {
   readonly onBusy: BusyPolicy['action'];
   readonly busyTimeout: number;
   readonly settleTimeout: number;
+  readonly rejects?: string;
 }
 
 /** Ten minutes: longer than most loads take, shorter than a night. */
@@ -50,6 +58,7 @@ export function addLoadCommand(program: Command): void {
     .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
   addDialectFlags(command).optionsGroup('What to do:');
   addActionFlags(command)
+    .option('--rejects <file>', 'file for the rejects, their reasons in <file>.jsonl')
     .addOption(
       new Option('--on-busy <action>', 'when another run is loading the same file')
         .choices(['wait', 'fail', 'terminate'])
@@ -109,12 +118,22 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
   );
   progress.clear();
   for (const { message } of report.warnings) terminal.warn(message);
-  if (error === undefined) terminal.result(reportText(report, options.verbose === true));
-  else printError(terminal, error);
+  if (error === undefined) {
+    terminal.result(reportText(report, options.verbose === true, options.rejects));
+  } else {
+    printError(terminal, error);
+    if (report.rejects.length > 0) terminal.error(firstRejectsText(report.rejects));
+  }
   terminal.json(report);
   return exitCodeOfReport(report);
 }
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {
-  return { ...describedLoad(options), into: options.into, source: { path: file }, ledgerSchema };
+  return {
+    ...describedLoad(options),
+    ...given({ rejectsFile: options.rejects }),
+    into: options.into,
+    source: { path: file },
+    ledgerSchema,
+  };
 }

@@ -13,6 +13,7 @@ import { EXIT, exitCodeOfReport } from '../exit-code.ts';
 import { errorText } from '../output/error-text.ts';
 import { shortId, waitingText } from '../output/job-text.ts';
 import { ProgressLine } from '../output/progress-line.ts';
+import { firstRejectsText } from '../output/reject-text.ts';
 import { reportText } from '../output/report-text.ts';
 import { awaitJob } from '../service/await-job.ts';
 import { openService } from '../service/open-service.ts';
@@ -118,7 +119,10 @@ async function waitFor(
   const report = reportOf(job);
   for (const { message } of report.warnings) terminal.warn(message);
   if (report.error === null) terminal.result(reportText(report, options.verbose === true));
-  else terminal.error(errorText(report.error));
+  else {
+    terminal.error(errorText(report.error));
+    if (report.rejects.length > 0) terminal.error(firstRejectsText(report.rejects));
+  }
   terminal.json(report);
   return exitCodeOfReport(report);
 }

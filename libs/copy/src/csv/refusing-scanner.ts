@@ -146,7 +146,15 @@ export class RefusingScanner {
   #errorOf(found: ScanFault, start: number, base: number, line: number): CopylineError {
     const { columns } = this.#options;
     const { record } = this.scanner;
-    return errorOf(found, { window: this.#window, to: this.#to, base, record, line, start, columns });
+    return errorOf(found, {
+      window: this.#window,
+      to: this.#to,
+      base,
+      record,
+      line,
+      start,
+      columns,
+    });
   }
 
   /** The byte after the next line end, quoted or not. */

@@ -15,7 +15,13 @@ import {
   wrongFieldCount,
   type ScanFault,
 } from './scan-faults.ts';
-import { FILE_START, LOOKAHEAD_BYTES, type LineEnd, type ScannerOptions, type ScanPosition } from './scanning.ts';
+import {
+  FILE_START,
+  LOOKAHEAD_BYTES,
+  type LineEnd,
+  type ScannerOptions,
+  type ScanPosition,
+} from './scanning.ts';
 import { invalidUtf8At } from './utf8.ts';
 
 const NUL = 0x00;
@@ -25,7 +31,6 @@ const CR = 0x0d;
 /** Why a scan stopped inside a record. */
 const INCOMPLETE = -1;
 const UNKNOWN = -1;
-
 
 /**
  * Finds the records and fields of a CSV file in a window of bytes, without making a string of
@@ -274,11 +279,7 @@ export class CsvScanner {
       this.end - this.start > maxRecordBytes ||
       (fieldCount !== undefined && this.fieldCount !== fieldCount)
     ) {
-      throw this.#fault(
-        window,
-        this.#countFault(window, fieldCount ?? this.fieldCount),
-        this.end,
-      );
+      throw this.#fault(window, this.#countFault(window, fieldCount ?? this.fieldCount), this.end);
     }
     this.#onRecord(this);
   }

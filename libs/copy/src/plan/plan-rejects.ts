@@ -43,7 +43,10 @@ export function planRejects(
   if (spec.onError !== 'continue' || facts.rejects === undefined) return undefined;
   const obstacle = obstacleOf(facts.rejects);
   if (obstacle !== undefined) {
-    throw new CopylineError('REJECTS_UNSUPPORTED', `--on-error continue is not possible: ${obstacle}`);
+    throw new CopylineError(
+      'REJECTS_UNSUPPORTED',
+      `--on-error continue is not possible: ${obstacle}`,
+    );
   }
   const { earlyConstraints } = facts.rejects;
   return {

@@ -28,7 +28,9 @@ export async function readRejectFacts(
   connection: Connection,
   table: TableFacts | undefined,
 ): Promise<RejectFacts> {
-  const { rows } = await connection.query<Omit<RejectFacts, 'mayRead'> & { mayRead: boolean | null }>(
+  const { rows } = await connection.query<
+    Omit<RejectFacts, 'mayRead'> & { mayRead: boolean | null }
+  >(
     // A foreign key to the table itself, or a constraint trigger, may be mended by a later row.
     `SELECT version() AS product,
        has_database_privilege(current_database(), 'TEMPORARY')
