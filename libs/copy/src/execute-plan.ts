@@ -185,6 +185,7 @@ async function copyAndReconcile(
         dataStart: facts.source.head.dataStart,
         digest,
         encoders: encodersOf(plan.lane),
+        plainForm: plan.lane.plainForm,
       }),
       statements: plan.copyStatements,
       connection,

@@ -11,6 +11,7 @@ import { WindowReader } from '../source/window-reader.ts';
 import { BinaryRows } from './binary-rows.ts';
 import type { CopyForm } from './checkpoints.ts';
 import { CsvBytes } from './csv-bytes.ts';
+import { TextRows } from './text-rows.ts';
 
 /** The records of one window, as they are copied. */
 export interface Piece {
@@ -20,8 +21,8 @@ export interface Piece {
   readonly rows: number;
   /** Where the piece begins. */
   readonly position: ScanPosition;
-  /** Of a piece of CSV: lines before it that the server has counted in the same COPY. */
-  readonly serverLines: ServerLinesState;
+  /** Of a piece of CSV: lines before it that the server has counted. */
+  readonly serverLines: ServerLinesState | undefined;
   /** Bytes of the source read so far, records found so far. */
   readonly bytesRead: number;
   readonly rowsParsed: number;
@@ -33,14 +34,16 @@ export interface CsvPiecesInput {
   readonly nullMarker: string;
   readonly dataStart: ScanPosition;
   readonly digest: ContentDigest | undefined;
-  /** One for each field; without them all pieces are CSV. */
+  /** One for each field; without them all pieces are of the plain form. */
   readonly encoders: readonly FieldEncoder[] | undefined;
+  /** The form of rows that are not encoded. */
+  readonly plainForm: 'text' | 'csv';
 }
 
 /**
  * The records of a CSV file, window by window, checked. A window all of whose values an encoder
- * vouches for is in the binary form. One with a value that the server shall judge stays CSV: to the
- * server both are the same rows, and CSV is what it can judge.
+ * vouches for is in the binary form. One with a value that the server shall judge is plain: to the
+ * server both are the same rows, and the plain form is what it can judge.
  *
  * @throws CopylineError with the place of the first fault of the file's form, or of the first value
  *   that is refused
@@ -48,34 +51,49 @@ export interface CsvPiecesInput {
 export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, void, undefined> {
   const { file, dataStart, digest, encoders } = input;
   const { dialect } = input.scanner;
-  const csv = new CsvBytes(dialect.quote);
+  const isText = input.plainForm === 'text';
+  const csv = isText ? undefined : new CsvBytes(dialect.quote);
+  const text = isText ? new TextRows(dialect, input.nullMarker) : undefined;
   const binary = encoders && new BinaryRows(encoders, dialect, input.nullMarker);
   let isEncoding = false;
   let buffer: Buffer = Buffer.alloc(0);
+  let windowStart = 0;
+  let position = dataStart;
+  /** What the encoders have taken of the window until a value is asked is made plain after all. */
+  const addAgain = (to: number): void => {
+    if (text === undefined || to === windowStart) return;
+    const onRecord = (record: CsvScanner): void => {
+      text.add(record, buffer);
+    };
+    new CsvScanner(input.scanner, { onRecord }, position).scan(buffer, windowStart, to, true);
+  };
   const scanner = new CsvScanner(
     input.scanner,
     {
       onRecord: (record) => {
-        csv.onRecord(record);
-        if (!isEncoding || binary === undefined) return;
-        const answer = binary.add(record, buffer);
-        if (answer >= 0) return;
-        if (answer === REFUSE) throw refusedValue(binary, record, buffer, input.scanner.columns);
-        isEncoding = false;
+        csv?.onRecord(record);
+        if (isEncoding && binary !== undefined) {
+          const answer = binary.add(record, buffer);
+          if (answer >= 0) return;
+          if (answer === REFUSE) throw refusedValue(binary, record, buffer, input.scanner.columns);
+          isEncoding = false;
+          addAgain(record.start);
+        }
+        text?.add(record, buffer);
       },
       onBlankLine: (blank) => {
-        csv.drop(blank);
+        csv?.drop(blank);
       },
     },
     dataStart,
   );
-  csv.begin(new ServerLines(scanner));
+  csv?.begin(new ServerLines(scanner));
 
   // The digest covers the whole file, the scan begins behind the header.
   const reader = new WindowReader(file);
   let skip = dataStart.byteOffset;
   let consumed = 0;
-  let form: CopyForm = encoders === undefined ? 'csv' : 'binary';
+  let form: CopyForm = encoders === undefined ? input.plainForm : 'binary';
   for (;;) {
     const window = await reader.next(consumed);
     if (window === undefined) return;
@@ -84,19 +102,19 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
     const { to, final } = window;
     const from = Math.min(window.from + skip, to);
     skip -= from - window.from;
-    const { position } = scanner;
-    const serverLines = csv.serverLines.state;
-    csv.window(buffer, from);
+    position = scanner.position;
+    windowStart = from;
+    const serverLines = csv?.serverLines.state;
+    csv?.window(buffer, from);
     isEncoding = binary !== undefined;
     const scanned = skip > 0 ? 0 : scanner.scan(buffer, from, to, final);
     consumed = from - window.from + scanned;
     const rows = scanner.record - position.records;
     // Without a row there is nothing to change the form for.
-    if (rows > 0) form = isEncoding ? 'binary' : 'csv';
-    const bytes =
-      binary !== undefined && form === 'binary' ? binary.take() : csv.result(from + scanned);
-    if (form === 'binary') csv.begin(new ServerLines(scanner));
-    else binary?.discard();
+    if (rows > 0) form = isEncoding ? 'binary' : input.plainForm;
+    const bytes = csv?.result(from + scanned) ?? (form === 'binary' ? binary : text)?.take();
+    if (bytes === undefined) throw new CopylineError('INTERNAL', 'No lane took the records');
+    if (form !== 'binary') binary?.discard();
     const [bytesRead, rowsParsed] = [reader.position, scanner.record];
     yield { form, bytes, rows, position, serverLines, bytesRead, rowsParsed };
   }
