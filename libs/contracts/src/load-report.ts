@@ -71,7 +71,7 @@ export const loadReportSchema = z.strictObject({
   lane: z
     .strictObject({
       /** Which of them was planned; single chunks may have taken the other one. */
-      name: z.enum(['binary', 'byte']),
+      name: z.enum(['binary', 'text', 'byte']),
       reason: z.string(),
       rowsBinary: count,
       rowsText: count,

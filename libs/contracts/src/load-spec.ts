@@ -51,7 +51,7 @@ export const loadSpecSchema = z.strictObject({
   format: z.literal('csv').default('csv'),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
   /** How the records reach the server. Default: the fastest lane that can take them. */
-  lane: z.enum(['binary', 'byte']).optional(),
+  lane: z.enum(['binary', 'text', 'byte']).optional(),
   /** Columns for the fields by position; without it the header's names decide. */
   columns: z.array(storable.min(1)).min(1).optional(),
   /** Create the table from the data when it does not exist. */

@@ -46,6 +46,7 @@ export async function copyRecords(
     dataStart: facts.source.head.dataStart,
     digest,
     encoders: encodersOf(plan.lane),
+    plainForm: plan.lane.plainForm,
   };
   recorder.rejects = log?.first ?? [];
   const copied =

@@ -108,9 +108,9 @@ async function findRecord(
     from.position,
   );
   const lines =
-    form === 'binary'
-      ? new ServerRows(from.serverLines)
-      : new ServerLines(scanner, from.serverLines);
+    form === 'csv'
+      ? new ServerLines(scanner, from.serverLines)
+      : new ServerRows(from.serverLines);
   const reader = new WindowReader(file, from.position.byteOffset);
   for (let consumed = 0; found === undefined;) {
     const window = await reader.next(consumed);

@@ -18,7 +18,7 @@ export interface LoadFlags {
   readonly skipBlankLines?: boolean;
   readonly maxRecordSize?: number;
   readonly ledger?: 'target' | 'none';
-  readonly lane?: 'binary' | 'byte';
+  readonly lane?: 'binary' | 'text' | 'byte';
   readonly slot?: string;
   readonly force?: boolean;
   readonly allowEmpty?: boolean;
@@ -42,8 +42,8 @@ export function addLaneFlag(command: Command): Command {
   return command.addOption(
     new Option(
       '--lane <lane>',
-      'how records reach the server: in its binary form, or as the bytes that they are (default: the fastest that can take them)',
-    ).choices(['binary', 'byte']),
+      'how records reach the server: in its binary form, in its text form, or as the bytes that they are (default: the fastest that can take them)',
+    ).choices(['binary', 'text', 'byte']),
   );
 }
 

@@ -1,12 +1,12 @@
 import type { DialectBytes } from '../csv/dialect.ts';
 import type { CsvScanner } from '../csv/scanner.ts';
 import { encodedRoom, type FieldEncoder, type Refusal } from '../encode/index.ts';
+import { FieldReader } from './field-reader.ts';
+import { RowBuffer } from './row-buffer.ts';
 
 /** Two bytes that count the fields come before them. */
 const COUNT_BYTES = 2;
 const NULL_LENGTH_BYTES = 4;
-/** Rows of one window of the reader, as a rule; grown where they take more. */
-const FIRST_BYTES = 512 * 1024;
 
 /**
  * Source: PostgreSQL, "COPY, Binary Format": signature, no flags, no extension; and a field count of
@@ -18,26 +18,17 @@ export const BINARY_TRAILER = Buffer.from([0xff, 0xff]);
 /**
  * Makes rows of COPY BINARY of the scanner's records.
  *
- * The hot loop of a load: no string, no allocation and no call but the encoder's for a field.
+ * The hot loop of a load: no string, no allocation and no call but the reader's and the encoder's for a field.
  */
 export class BinaryRows {
   readonly #encoders: readonly FieldEncoder[];
-  readonly #quote: number;
-  readonly #escape: number;
-  readonly #nullMarker: Buffer;
-  /** The rows since `take`, and a buffer that is on its way to the server meanwhile. */
-  #out: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #other: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #at = 0;
+  readonly #fields: FieldReader;
+  readonly #rows = new RowBuffer();
   #failedField = -1;
-  /** The content of a field that has escapes. */
-  #unescaped: Buffer = Buffer.alloc(0);
 
   constructor(encoders: readonly FieldEncoder[], dialect: DialectBytes, nullMarker: string) {
     this.#encoders = encoders;
-    this.#quote = dialect.quote;
-    this.#escape = dialect.escape;
-    this.#nullMarker = Buffer.from(nullMarker);
+    this.#fields = new FieldReader(dialect, nullMarker);
   }
 
   /**
@@ -50,11 +41,11 @@ export class BinaryRows {
     const encoders = this.#encoders;
     const count = encoders.length;
     const { fieldEnds } = record;
-    const quote = this.#quote;
-    const before = this.#at;
-    this.#reserve(COUNT_BYTES + count * encodedRoom(0) + record.contentEnd - record.start);
-    const out = this.#out;
-    let at = before;
+    const fields = this.#fields;
+    const rows = this.#rows;
+    rows.reserve(COUNT_BYTES + count * encodedRoom(0) + record.contentEnd - record.start);
+    const { out } = rows;
+    let { at } = rows;
     out[at] = count >>> 8;
     out[at + 1] = count & 0xff;
     at += COUNT_BYTES;
@@ -62,19 +53,15 @@ export class BinaryRows {
     for (let i = 0; i < count; i += 1) {
       const end = fieldEnds[i] as number;
       const encoder = encoders[i] as FieldEncoder;
-      if (start < end && window[start] === quote) {
-        at = record.hasEscapes
-          ? this.#encodeEscaped(encoder, window, start + 1, end - 1, at)
-          : encoder.encode(window, start + 1, end - 1, out, at);
-      } else if (this.#isNull(window, start, end)) {
+      if (fields.read(record, window, start, end)) {
+        at = encoder.encode(fields.bytes, fields.start, fields.end, out, at);
+      } else {
         // A length of -1; `fill` would take longer than the four bytes.
         out[at] = 0xff;
         out[at + 1] = 0xff;
         out[at + 2] = 0xff;
         out[at + 3] = 0xff;
         at += NULL_LENGTH_BYTES;
-      } else {
-        at = encoder.encode(window, start, end, out, at);
       }
       if (at < 0) {
         this.#failedField = i;
@@ -82,7 +69,7 @@ export class BinaryRows {
       }
       start = end + 1;
     }
-    this.#at = at;
+    rows.at = at;
     return at;
   }
 
@@ -95,63 +82,11 @@ export class BinaryRows {
 
   /** The rows since the last time; they stay untouched until the time after the next. */
   take(): Buffer {
-    const rows = this.#out.subarray(0, this.#at);
-    [this.#out, this.#other] = [this.#other, this.#out];
-    this.#at = 0;
-    return rows;
+    return this.#rows.take();
   }
 
   /** Forgets the rows since `take`. */
   discard(): void {
-    this.#at = 0;
-  }
-
-  #isNull(window: Buffer, start: number, end: number): boolean {
-    const marker = this.#nullMarker;
-    if (end - start !== marker.length) return false;
-    for (let i = 0; i < marker.length; i += 1) if (window[start + i] !== marker[i]) return false;
-    return true;
-  }
-
-  #encodeEscaped(
-    encoder: FieldEncoder,
-    window: Buffer,
-    start: number,
-    end: number,
-    at: number,
-  ): number {
-    const length = this.#unescape(window, start, end);
-    return encoder.encode(this.#unescaped, 0, length, this.#out, at);
-  }
-
-  /** @returns the length of what `#unescaped` begins with */
-  #unescape(window: Buffer, start: number, end: number): number {
-    const [quote, escape] = [this.#quote, this.#escape];
-    if (this.#unescaped.length < end - start) this.#unescaped = Buffer.allocUnsafeSlow(end - start);
-    const out = this.#unescaped;
-    let length = 0;
-    let p = start;
-    while (p < end) {
-      let byte = window[p] as number;
-      if (byte === escape && p + 1 < end) {
-        const next = window[p + 1] as number;
-        if (next === quote || next === escape) {
-          byte = next;
-          p += 1;
-        }
-      }
-      out[length] = byte;
-      length += 1;
-      p += 1;
-    }
-    return length;
-  }
-
-  #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#out.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#out.length * 2));
-    this.#out.copy(larger, 0, 0, this.#at);
-    this.#out = larger;
+    this.#rows.discard();
   }
 }

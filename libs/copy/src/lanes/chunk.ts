@@ -93,7 +93,7 @@ export class Chunk {
    * line for each record and for each line break in quotes: see `ServerLines`.
    */
   rowAtLine(from: number, line: number): number | undefined {
-    if (this.form === 'binary') return from + line - 1;
+    if (this.form !== 'csv') return from + line - 1;
     const isLineFeed = !endsInCarriageReturn(this.#bytesOf(from));
     let last = 0;
     for (let row = from; row < this.rows; row += 1) {

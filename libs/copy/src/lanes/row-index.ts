@@ -40,6 +40,10 @@ export class RowIndex {
     this.count += 1;
   }
 
+  setTextEnd(index: number, end: number): void {
+    this.#numbers[index * FIELDS + 1] = end;
+  }
+
   row(index: number): IndexedRow {
     const at = index * FIELDS;
     const [binaryEnd = 0, textEnd = 0, rawStart = 0, rawEnd = 0, record = 0, line = 0] =

@@ -6,8 +6,10 @@ import type { LoadFacts } from './facts.ts';
 
 /** How the records reach the server. */
 export interface LanePlan {
-  readonly name: 'binary' | 'byte';
+  readonly name: 'binary' | 'text' | 'byte';
   readonly reason: string;
+  /** The form of rows that are not encoded: all of them outside the binary lane. */
+  readonly plainForm: 'text' | 'csv';
   /** What the fields are encoded as, one for each; empty outside the binary lane. */
   readonly encoding: readonly ValueType[];
   readonly session: EncoderSession;
@@ -15,7 +17,7 @@ export interface LanePlan {
 
 /**
  * Chooses the lane: the binary one, which takes work off the server, wherever every column has an
- * encoder; else the byte lane, in which the server reads the CSV itself.
+ * encoder; else the text lane, in which the server reads the values but not the CSV.
  *
  * @throws CopylineError `LANE_UNSUITABLE` when the specification wants the binary lane and it cannot be
  */
@@ -26,15 +28,21 @@ export function planLane(spec: LoadSpec, facts: LoadFacts, columns: readonly str
     dateStyle: settings.dateStyle,
     timeZone: settings.timeZone,
   };
-  const byte = (reason: string): LanePlan => ({ name: 'byte', reason, encoding: [], session });
-  if (spec.lane === 'byte') return byte('it was asked for');
+  const plain = (name: 'text' | 'byte', reason: string): LanePlan => ({
+    name,
+    reason,
+    plainForm: name === 'text' ? 'text' : 'csv',
+    encoding: [],
+    session,
+  });
+  if (spec.lane === 'text' || spec.lane === 'byte') return plain(spec.lane, 'it was asked for');
   const encoding = columns.map((name, i) => typeOfColumn(facts, name, i));
   const obstacle = obstacleOf(facts, columns, encoding, session);
   if (obstacle === undefined) {
     const reason = spec.lane === 'binary' ? 'it was asked for' : 'every column has an encoder';
-    return { name: 'binary', reason, encoding, session };
+    return { name: 'binary', reason, plainForm: 'text', encoding, session };
   }
-  if (spec.lane === undefined) return byte(obstacle);
+  if (spec.lane === undefined) return plain('text', obstacle);
   throw new CopylineError('LANE_UNSUITABLE', `The binary lane cannot take this load: ${obstacle}`, {
     ...(table === undefined ? {} : { expected: 'a table all of whose columns have an encoder' }),
   });

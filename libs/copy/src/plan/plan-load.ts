@@ -165,6 +165,8 @@ function copyStatements(
   const copy = `COPY ${quoteTable(target)} (${columns.map(quoteIdentifier).join(', ')}) FROM STDIN`;
   return {
     binary: `${copy} (FORMAT binary, ENCODING 'UTF8')`,
+    // Tab and \N are what COPY's text form has by default.
+    text: `${copy} (FORMAT text, ENCODING 'UTF8')`,
     csv: `${copy} ${copyOptions(spec.dialect)}`,
   };
 }

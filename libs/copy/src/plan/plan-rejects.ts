@@ -103,6 +103,7 @@ function planStage(
     ],
     copy: {
       binary: `${copy} (FORMAT binary, ENCODING 'UTF8')`,
+      text: `${copy} (FORMAT text, ENCODING 'UTF8')`,
       csv: `${copy} ${copyOptions(spec.dialect)}`,
     },
     clear: `TRUNCATE ${name}`,
