@@ -32,7 +32,11 @@ const RECORDS: readonly (readonly [record: string, refusal?: Readonly<Record<str
 const TABLE = 'create table t (a int unique check (a > 0), b text not null, c date)';
 const HEADER = 'skipped "line\na,b,c\n';
 
-function dirtyFile(): { readonly content: Buffer; readonly refused: object[]; readonly bad: string } {
+function dirtyFile(): {
+  readonly content: Buffer;
+  readonly refused: object[];
+  readonly bad: string;
+} {
   let content = HEADER;
   let record = 0;
   const refused: object[] = [];
@@ -60,35 +64,40 @@ describe.each(testServers())('continue mode on $name', (server) => {
     ...more,
   });
 
-  it.each(LANES)('refuses exactly the bad records, each with its place, in lane %s', async (lane) => {
-    await loading.db.sql(TABLE);
-    const { content, refused, bad } = dirtyFile();
-    const path = await loading.write(content);
-    const rejectsFile = `${path}.bad`;
-    const report = await loading.load(path, spec({ lane, rejectsFile }));
-    expect(report.error).toBeNull();
-    expect(report).toMatchObject({
-      rowsParsed: RECORDS.length,
-      rowsRejected: refused.length,
-      rowsLoaded: RECORDS.length - refused.length,
-      lane: { name: lane },
-    });
-    expect(await stored()).toEqual([1, 3, 6, 8, 11].map((a) => ({ a })));
-    expect(report.rejects).toMatchObject(refused.slice(0, 10));
+  it.each(LANES)(
+    'refuses exactly the bad records, each with its place, in lane %s',
+    async (lane) => {
+      await loading.db.sql(TABLE);
+      const { content, refused, bad } = dirtyFile();
+      const path = await loading.write(content);
+      const rejectsFile = `${path}.bad`;
+      const report = await loading.load(path, spec({ lane, rejectsFile }));
+      expect(report.error).toBeNull();
+      expect(report).toMatchObject({
+        rowsParsed: RECORDS.length,
+        rowsRejected: refused.length,
+        rowsLoaded: RECORDS.length - refused.length,
+        lane: { name: lane },
+      });
+      expect(await stored()).toEqual([1, 3, 6, 8, 11].map((a) => ({ a })));
+      expect(report.rejects).toMatchObject(refused.slice(0, 10));
 
-    const kept = await loading.db.sql<{ raw: Buffer }>('select * from reject order by record');
-    expect(kept.map((each) => each.raw.toString('latin1')).join('')).toBe(bad.slice(HEADER.length));
-    expect(await readFile(rejectsFile, 'latin1')).toBe(bad);
-    const reasons = (await readFile(`${rejectsFile}.jsonl`, 'utf8')).trim().split('\n');
-    expect(reasons.map((line) => JSON.parse(line) as object)).toMatchObject(
-      refused.map((each) => ({ ...each, source: path })),
-    );
+      const kept = await loading.db.sql<{ raw: Buffer }>('select * from reject order by record');
+      expect(kept.map((each) => each.raw.toString('latin1')).join('')).toBe(
+        bad.slice(HEADER.length),
+      );
+      expect(await readFile(rejectsFile, 'latin1')).toBe(bad);
+      const reasons = (await readFile(`${rejectsFile}.jsonl`, 'utf8')).trim().split('\n');
+      expect(reasons.map((line) => JSON.parse(line) as object)).toMatchObject(
+        refused.map((each) => ({ ...each, source: path })),
+      );
 
-    // Once more: answered from the ledger, with the same counts.
-    const again = await loading.load(path, spec({ lane }));
-    const { rowsRejected, rowsLoaded, rejects } = report;
-    expect(again).toMatchObject({ deduplicated: true, rowsRejected, rowsLoaded, rejects });
-  });
+      // Once more: answered from the ledger, with the same counts.
+      const again = await loading.load(path, spec({ lane }));
+      const { rowsRejected, rowsLoaded, rejects } = report;
+      expect(again).toMatchObject({ deduplicated: true, rowsRejected, rowsLoaded, rejects });
+    },
+  );
 
   it('writes rejects that load as they are, once the table takes them', async () => {
     await loading.db.sql(`${TABLE}; create table parent (k int primary key);
@@ -209,28 +218,33 @@ describe.each(testServers())('continue mode on $name', (server) => {
     expect(report).toMatchObject({ error: null, rowsLoaded: 2, rowsRejected: 1 });
   });
 
-  it.each(LANES)('keeps broken lines apart at every border of a window, in lane %s', async (lane) => {
-    await loading.db.sql('create table t (a int, b text)');
-    const parts: string[] = ['a,b\n'];
-    let bad = 0;
-    for (let i = 1; i <= 40_000; i += 1) {
-      if (i % 997 === 0) {
-        bad += 1;
-        parts.push(i % 2 === 0 ? `${String(i)},"open ${'x'.repeat(i % 3000)}\n` : `${String(i)}\n`);
-      } else parts.push(`${String(i)},${i % 501 === 0 ? '"two\nlines"' : 'some text'}\n`);
-    }
-    const report: LoadReport = await loading.load(await loading.write(parts.join('')), {
-      ...CONTINUE,
-      lane,
-    });
-    expect(report.error).toBeNull();
-    const [{ rows } = { rows: 0 }] = await loading.db.sql<{ rows: number }>(
-      'select count(*)::int as rows from t',
-    );
-    expect(rows).toBe(report.rowsLoaded);
-    const refused = await loading.db.sql<{ raw: Buffer }>('select raw from reject');
-    // What an open quote takes along to the next one is what the first lines are refused for.
-    expect(refused.length).toBeGreaterThanOrEqual(bad);
-    expect(report.rowsParsed).toBe(report.rowsLoaded + refused.length);
-  });
+  it.each(LANES)(
+    'keeps broken lines apart at every border of a window, in lane %s',
+    async (lane) => {
+      await loading.db.sql('create table t (a int, b text)');
+      const parts: string[] = ['a,b\n'];
+      let bad = 0;
+      for (let i = 1; i <= 40_000; i += 1) {
+        if (i % 997 === 0) {
+          bad += 1;
+          parts.push(
+            i % 2 === 0 ? `${String(i)},"open ${'x'.repeat(i % 3000)}\n` : `${String(i)}\n`,
+          );
+        } else parts.push(`${String(i)},${i % 501 === 0 ? '"two\nlines"' : 'some text'}\n`);
+      }
+      const report: LoadReport = await loading.load(await loading.write(parts.join('')), {
+        ...CONTINUE,
+        lane,
+      });
+      expect(report.error).toBeNull();
+      const [{ rows } = { rows: 0 }] = await loading.db.sql<{ rows: number }>(
+        'select count(*)::int as rows from t',
+      );
+      expect(rows).toBe(report.rowsLoaded);
+      const refused = await loading.db.sql<{ raw: Buffer }>('select raw from reject');
+      // What an open quote takes along to the next one is what the first lines are refused for.
+      expect(refused.length).toBeGreaterThanOrEqual(bad);
+      expect(report.rowsParsed).toBe(report.rowsLoaded + refused.length);
+    },
+  );
 });

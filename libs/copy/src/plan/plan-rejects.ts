@@ -134,7 +134,8 @@ function doubtsOf(
       ? ` OR (SELECT true FROM ${target} t WHERE ${equal.join(' AND ')} LIMIT 1)`
       : '';
     return `SELECT d.${ord} FROM (
-        SELECT s.*, row_number() OVER (PARTITION BY ${own.join(', ')} ORDER BY s.${ord}) AS copyline_nth
+        SELECT ${own.join(', ')}, s.${ord},
+               row_number() OVER (PARTITION BY ${own.join(', ')} ORDER BY s.${ord}) AS copyline_nth
           FROM ${stage} s WHERE ${own.map((each) => `${each} IS NOT NULL`).join(' AND ')}) d
        WHERE d.copyline_nth > 1${known}`;
   });

@@ -1,13 +1,14 @@
-import { CopylineError } from '@copyline/contracts';
-import { diagnosticsOf, type Connection } from '@copyline/dws-client';
+import type { CopylineError } from '@copyline/contracts';
+import { abortReason, diagnosticsOf, type Connection } from '@copyline/dws-client';
 
+import type { ScannerOptions } from '../csv/scanning.ts';
+import { cancelOnAbort } from '../extract/stop-signal.ts';
 import type { Chunk } from '../lanes/chunk.ts';
 import { parseCopyContext } from '../locate-error.ts';
 import type { StagePlan } from '../plan/plan-rejects.ts';
 import { fieldPlace } from './field-place.ts';
-import type { ScannerOptions } from '../csv/scanning.ts';
 import { isRecordError } from './record-errors.ts';
-import { rejectOf } from './reject.ts';
+import type { Reject } from './reject.ts';
 
 interface StoredRow {
   readonly nth: bigint | null;
@@ -60,7 +61,7 @@ export class RowStage {
   ): Promise<{ readonly stored: number; readonly refusedByTarget: number }> {
     await this.#prepare();
     const staged = await this.#fill(chunk);
-    const { rows } = await this.#connection.query<StoredRow>(this.#plan.store, [eager]);
+    const rows = await this.#move(eager);
     let stored = 0;
     let refusedByTarget = 0;
     for (const row of rows) {
@@ -72,6 +73,19 @@ export class RowStage {
       }
     }
     return { stored, refusedByTarget };
+  }
+
+  /** May take seconds where much is refused: an abort is not to wait for it. */
+  async #move(eager: boolean): Promise<readonly StoredRow[]> {
+    const signal = this.#signal;
+    const store = async (): Promise<readonly StoredRow[]> =>
+      (await this.#connection.query<StoredRow>(this.#plan.store, [eager])).rows;
+    if (signal === undefined) return store();
+    try {
+      return await cancelOnAbort(this.#connection, signal, store);
+    } catch (error) {
+      throw signal.aborted ? abortReason(signal) : error;
+    }
   }
 
   /** Takes away what does not go away with the transaction. */
@@ -97,7 +111,9 @@ export class RowStage {
     while (from < chunk.rows) {
       const refusal = refused.get(from);
       if (refusal !== undefined) {
-        this.#refuse(chunk, from, refusal, this.#contextOf(refusal)?.column);
+        const { code, sqlstate = null, message: reason } = refusal;
+        const { column } = this.#contextOf(refusal) ?? {};
+        this.#refuse(chunk, from, { code, sqlstate, reason }, column);
         from += 1;
         continue;
       }
@@ -149,20 +165,26 @@ export class RowStage {
       : parseCopyContext(context, this.#plan.name, this.#columns);
   }
 
-  #refuse(chunk: Chunk, row: number, error: CopylineError, column: string | undefined): void {
+  /** Without an error for each: what they cost would be felt. */
+  #refuse(chunk: Chunk, row: number, refusal: Refusal, column: string | undefined): void {
     const { record, line, byteOffset, raw } = chunk.record(row);
     const place = fieldPlace(raw, this.#scanner, this.#columns, column);
-    const known = error.with({
-      ...place,
+    chunk.rejects.push({
+      ...refusal,
       record,
       line,
+      column: place.column ?? null,
       byteOffset: byteOffset + place.byteOffset,
+      excerpt: place.excerpt,
+      raw,
+      isWhole: true,
     });
-    chunk.rejects.push(rejectOf(known, raw));
   }
 }
 
-function refusalOf({ state, message }: StoredRow): CopylineError {
+type Refusal = Pick<Reject, 'code' | 'sqlstate' | 'reason'>;
+
+function refusalOf({ state, message }: StoredRow): Refusal {
   const code = state.startsWith('22') ? 'VALUE_REFUSED' : 'CONSTRAINT_VIOLATED';
-  return new CopylineError(code, message, { sqlstate: state });
+  return { code, sqlstate: state, reason: message };
 }
