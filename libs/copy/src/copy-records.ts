@@ -2,7 +2,7 @@ import { asCopylineError, CopylineError } from '@copyline/contracts';
 import { sqlstateOf, type Connection } from '@copyline/dws-client';
 
 import { encoderFor, type FieldEncoder } from './encode/index.ts';
-import type { Execution } from './execute-plan.ts';
+import type { Execution } from './execution.ts';
 import { CopyTrail } from './lanes/checkpoints.ts';
 import { copyChunks } from './lanes/copy-chunks.ts';
 import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';

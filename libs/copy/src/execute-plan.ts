@@ -8,6 +8,7 @@ import {
 import { quoteTable, throwIfAborted, type Connection } from '@copyline/dws-client';
 
 import { copyRecords } from './copy-records.ts';
+import type { Execution } from './execution.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { Claim, DoneLoad, LoadIdentity } from './ledger/ledger-records.ts';
 import type { LoadCounts, LoadRecorder } from './load-progress.ts';
@@ -23,26 +24,6 @@ import { settleCommit } from './settle-commit.ts';
 import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
 import { createContentDigest, digestFile, type ContentDigest } from './source/content-digest.ts';
 import type { LocalFile } from './source/local-file.ts';
-
-export interface Execution {
-  readonly spec: LoadSpec;
-  readonly plan: LoadPlan;
-  readonly facts: LoadFacts;
-  readonly loadId: string;
-  readonly slot: string;
-  /** Host and process, for the ledger. */
-  readonly client: string;
-  readonly owner: string | undefined;
-  readonly file: LocalFile;
-  readonly connection: Connection;
-  readonly recorder: LoadRecorder;
-  readonly signal: AbortSignal | undefined;
-  /** A connection of its own, for what must be done when the load's connection is lost. */
-  readonly connect: () => Promise<Connection>;
-  readonly whenBusy: BusyPolicy;
-  /** How long to look for the outcome of a COMMIT whose answer was lost, in milliseconds. */
-  readonly settleTimeoutMs: number;
-}
 
 /** The transaction found, at its end, that another run has stored the same content. */
 class ContentKnown extends Error {

@@ -1,6 +1,6 @@
 import { asCopylineError } from '@copyline/contracts';
 
-import type { Execution } from '../execute-plan.ts';
+import type { Execution } from '../execution.ts';
 import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
 import type { LocalFile } from '../source/local-file.ts';
 import { RejectAllowance } from './reject.ts';
