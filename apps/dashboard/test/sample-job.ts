@@ -62,6 +62,7 @@ export function sampleReport(more: Partial<LoadReport> = {}): LoadReport {
     rowsRejected: 0,
     rowsSkipped: 0,
     rowsSuppressed: 0,
+    columns: null,
     bytesRead: 50_000_000,
     durationMs: 2500,
     phases: { connect: 10, copy: 2000, commit: 30 },

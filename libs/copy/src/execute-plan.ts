@@ -2,6 +2,7 @@ import { asCopylineError, CopylineError, reportError, type LoadReport } from '@c
 import { quoteTable, sqlstateOf, throwIfAborted, type Connection } from '@copyline/dws-client';
 
 import { encoderFor, type FieldEncoder } from './encode/index.ts';
+import { layoutOf } from './lanes/row-layout.ts';
 import { CopyTrail } from './lanes/checkpoints.ts';
 import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
 import { csvPieces } from './lanes/csv-pieces.ts';
@@ -181,7 +182,7 @@ async function copyAndReconcile(
       pieces: csvPieces({
         file,
         scanner: plan.scanner,
-        nullMarker: plan.nullMarker,
+        layout: layoutOf(plan, file.name, execution.loadId),
         dataStart: facts.source.head.dataStart,
         digest,
         encoders: encodersOf(plan.lane),

@@ -122,6 +122,7 @@ export class LoadRecorder {
       rowsSuppressed: original.rowsSuppressed,
       guarantee: original.guarantee,
       lane: original.lane,
+      columns: original.columns ?? null,
       deduplicated: true,
     };
   }
@@ -183,6 +184,7 @@ export class LoadRecorder {
               rowsBinary: counts.rowsBinary,
               rowsText: counts.rowsText,
             },
+      columns: plan?.columnsReport ?? null,
       attempts: Math.max(this.attempts, 1),
       deduplicated: false,
       warnings: [...(plan?.warnings ?? []), ...this.warnings],

@@ -14,6 +14,7 @@ import { dialectBytes } from './csv/dialect.ts';
 import { executePlan } from './execute-plan.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadProgress } from './load-progress.ts';
+import { assertMapping } from './plan/map-fields.ts';
 import { planLoad } from './plan/plan-load.ts';
 import { parseTableName, type TableName } from './plan/table-name.ts';
 import { LocalFile } from './source/local-file.ts';
@@ -89,6 +90,7 @@ export function parseSpec(input: LoadSpecInput): LoadSpec {
     throw new CopylineError('CONFIG_INVALID', `The load is not valid: ${faults.join('; ')}`);
   }
   dialectBytes(parsed.data.dialect);
+  assertMapping(parsed.data);
   parseTableName(parsed.data.into);
   return parsed.data;
 }

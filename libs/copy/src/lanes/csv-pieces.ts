@@ -11,6 +11,7 @@ import { WindowReader } from '../source/window-reader.ts';
 import { BinaryRows } from './binary-rows.ts';
 import type { CopyForm } from './checkpoints.ts';
 import { CsvBytes } from './csv-bytes.ts';
+import type { RowLayout } from './row-layout.ts';
 import { TextRows } from './text-rows.ts';
 
 /** The records of one window, as they are copied. */
@@ -31,10 +32,10 @@ export interface Piece {
 export interface CsvPiecesInput {
   readonly file: LocalFile;
   readonly scanner: ScannerOptions;
-  readonly nullMarker: string;
+  readonly layout: RowLayout;
   readonly dataStart: ScanPosition;
   readonly digest: ContentDigest | undefined;
-  /** One for each field; without them all pieces are of the plain form. */
+  /** One for each column; without them all pieces are of the plain form. */
   readonly encoders: readonly FieldEncoder[] | undefined;
   /** The form of rows that are not encoded. */
   readonly plainForm: 'text' | 'csv';
@@ -50,11 +51,10 @@ export interface CsvPiecesInput {
  */
 export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, void, undefined> {
   const { file, dataStart, digest, encoders } = input;
-  const { dialect } = input.scanner;
   const isText = input.plainForm === 'text';
-  const csv = isText ? undefined : new CsvBytes(dialect.quote);
-  const text = isText ? new TextRows(dialect, input.nullMarker) : undefined;
-  const binary = encoders && new BinaryRows(encoders, dialect, input.nullMarker);
+  const csv = isText ? undefined : new CsvBytes(input.scanner.dialect.quote);
+  const text = isText ? new TextRows(input.layout) : undefined;
+  const binary = encoders && new BinaryRows(encoders, input.layout);
   let isEncoding = false;
   let buffer: Buffer = Buffer.alloc(0);
   let windowStart = 0;
