@@ -63,6 +63,7 @@ export function sampleReport(more: Partial<LoadReport> = {}): LoadReport {
     rejects: [],
     rowsSkipped: 0,
     rowsSuppressed: 0,
+    columns: null,
     bytesRead: 50_000_000,
     durationMs: 2500,
     phases: { connect: 10, copy: 2000, commit: 30 },

@@ -28,6 +28,19 @@ export const reportErrorSchema = z.strictObject({
 });
 export type ReportError = z.infer<typeof reportErrorSchema>;
 
+/** What became of fields and columns; names in their order. */
+export const columnsReportSchema = z.strictObject({
+  /** Columns that fields were loaded into. */
+  loaded: z.array(z.string()),
+  /** Fields that were not loaded, as the file calls them. */
+  skipped: z.array(z.string()),
+  /** Columns that the load has set. */
+  set: z.array(z.string()),
+  /** Columns left to their default, else NULL. */
+  defaulted: z.array(z.string()),
+});
+export type ColumnsReport = z.infer<typeof columnsReportSchema>;
+
 export const warningSchema = z.strictObject({ code: z.string(), message: z.string() });
 export type Warning = z.infer<typeof warningSchema>;
 
@@ -77,6 +90,8 @@ export const loadReportSchema = z.strictObject({
       rowsText: count,
     })
     .nullable(),
+  /** `null` before there was a plan, and in reports of older versions. */
+  columns: columnsReportSchema.nullable().default(null),
   attempts: count,
   deduplicated: z.boolean(),
   /** The first refused records; all of them are in the ledger. Also of a load that had too many. */
@@ -126,6 +141,7 @@ export function refusedReport(error: CopylineError): LoadReport {
     durationMs: 0,
     phases: {},
     lane: null,
+    columns: null,
     attempts: 0,
     deduplicated: false,
     rejects: [],

@@ -1,12 +1,9 @@
 import { z } from 'zod';
 
+import { columnMappingSchema, storable } from './column-mapping.ts';
+
 /** 64 MiB: far above any sane record, far below what an unclosed quote would take. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
-
-/** What no database stores as text: NUL, and half of a character beyond 16 bits. */
-const storable = z
-  .string()
-  .refine((text) => !/[\0\p{Cs}]/u.test(text), 'has a NUL or half a surrogate pair');
 
 /** `100` records, or `0.5%` of all records. */
 export const rejectLimitSchema = z.union([
@@ -33,6 +30,8 @@ export const csvDialectSchema = z.strictObject({
   skipLines: z.int().nonnegative().default(0),
   /** Blank lines are nothing, rather than records with one empty field. */
   skipBlankLines: z.boolean().default(false),
+  /** Blanks and tabs around values that do not belong to them: of unquoted fields, or of all. */
+  trim: z.enum(['none', 'unquoted', 'all']).default('none'),
 });
 export type CsvDialect = z.infer<typeof csvDialectSchema>;
 
@@ -54,6 +53,7 @@ export const loadSpecSchema = z.strictObject({
   lane: z.enum(['binary', 'text', 'byte']).optional(),
   /** Columns for the fields by position; without it the header's names decide. */
   columns: z.array(storable.min(1)).min(1).optional(),
+  mapping: columnMappingSchema.default(columnMappingSchema.parse({})),
   /** Create the table from the data when it does not exist. */
   create: z.boolean().default(false),
   /** A source of zero bytes is a load of zero rows instead of an error. */

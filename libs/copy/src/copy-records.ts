@@ -7,6 +7,7 @@ import { CopyTrail } from './lanes/checkpoints.ts';
 import { copyChunks } from './lanes/copy-chunks.ts';
 import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
 import { csvPieces, type CsvPiecesInput } from './lanes/csv-pieces.ts';
+import { layoutOf } from './lanes/row-layout.ts';
 import type { LoadCounts } from './load-progress.ts';
 import { locateServerError } from './locate-error.ts';
 import type { LanePlan } from './plan/plan-lane.ts';
@@ -22,7 +23,7 @@ const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
 /** What copying needs of a run. */
 export type CopyRun = Pick<
   Execution,
-  'plan' | 'facts' | 'file' | 'connection' | 'recorder' | 'signal'
+  'plan' | 'facts' | 'loadId' | 'file' | 'connection' | 'recorder' | 'signal'
 >;
 
 /**
@@ -36,13 +37,13 @@ export async function copyRecords(
   digest: ContentDigest | undefined,
   log: RejectLog | undefined,
 ): Promise<LoadCounts> {
-  const { plan, facts, file, connection, recorder } = run;
+  const { plan, facts, loadId, file, connection, recorder } = run;
   for (const statement of plan.statementsBefore) await runBefore(connection, statement);
   recorder.enter('copy', file.version.bytes);
   const source: CsvPiecesInput = {
     file,
     scanner: plan.scanner,
-    nullMarker: plan.nullMarker,
+    layout: layoutOf(plan, file.name, loadId),
     dataStart: facts.source.head.dataStart,
     digest,
     encoders: encodersOf(plan.lane),

@@ -57,7 +57,7 @@ export async function gatherFacts(
   const onProgress = (bytesRead: number): void => {
     recorder.progress(bytesRead, 0);
   };
-  const columns = isNew ? await inferColumns(spec, head, file, onProgress, signal) : undefined;
+  const columns = isNew ? await inferColumns(spec, source, file, onProgress, signal) : undefined;
   const inferred = columns?.map(({ type }) => type);
   const rejects =
     spec.onError === 'continue' ? await readRejectFacts(connection, table) : undefined;

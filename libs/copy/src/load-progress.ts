@@ -129,6 +129,7 @@ export class LoadRecorder {
       guarantee: original.guarantee,
       lane: original.lane,
       rejects: original.rejects,
+      columns: original.columns ?? null,
       deduplicated: true,
     };
   }
@@ -190,6 +191,7 @@ export class LoadRecorder {
               rowsBinary: counts.rowsBinary,
               rowsText: counts.rowsText,
             },
+      columns: plan?.columnsReport ?? null,
       attempts: Math.max(this.attempts, 1),
       deduplicated: false,
       rejects: [...this.rejects],

@@ -14,6 +14,7 @@ import { dialectBytes } from './csv/dialect.ts';
 import { executePlan } from './execute-plan.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadProgress } from './load-progress.ts';
+import { assertMapping } from './plan/map-fields.ts';
 import { planLoad } from './plan/plan-load.ts';
 import { parseTableName, type TableName } from './plan/table-name.ts';
 import { assertRejectsFile } from './rejects/reject-files.ts';
@@ -95,6 +96,7 @@ export function parseSpec(input: LoadSpecInput): LoadSpec {
     throw new CopylineError('CONFIG_INVALID', `The load is not valid: ${faults.join('; ')}`);
   }
   dialectBytes(parsed.data.dialect);
+  assertMapping(parsed.data);
   parseTableName(parsed.data.into);
   assertRejectsHavePlace(parsed.data);
   return parsed.data;

@@ -11,6 +11,7 @@ import {
   type Connection,
   type TransactionBlock,
 } from '@copyline/dws-client';
+import { randomUUID } from 'node:crypto';
 
 import { copyRecords } from './copy-records.ts';
 import { gatherFacts } from './gather-facts.ts';
@@ -89,11 +90,10 @@ async function run(
   const plan = planLoad(spec, table, facts);
   recorder.begin(plan, '');
   const files = await openRejectFiles({ plan, facts, file });
+  const copying = { plan, facts, loadId: randomUUID(), file, connection, recorder, signal };
   const log = rejectLog(plan, files, { shown: LISTED, enough: deps.maxErrors ?? Infinity });
   try {
-    const counts = await rolledBack(connection, () =>
-      copyRecords({ plan, facts, file, connection, recorder, signal }, undefined, log),
-    );
+    const counts = await rolledBack(connection, () => copyRecords(copying, undefined, log));
     await files?.publish();
     return { counts, isComplete: counts.bytesRead === file.version.bytes };
   } catch (error) {

@@ -1,12 +1,12 @@
 import type { LoadSpecInput, RejectLimit } from '@copyline/contracts';
 import { Option, type Command } from 'commander';
 
+import { describedMapping, type MappingFlags } from './mapping-flags.ts';
 import { parseByteSize, parseCharacter, parseCount, parseRejectLimit } from './values.ts';
 
 /** Flags that describe a load, wherever it runs. */
-export interface LoadFlags {
+export interface LoadFlags extends MappingFlags {
   readonly into?: string;
-  readonly columns?: string[];
   readonly create?: boolean;
   readonly format?: 'csv';
   readonly delimiter?: string;
@@ -16,6 +16,7 @@ export interface LoadFlags {
   readonly header: boolean;
   readonly skipLines?: number;
   readonly skipBlankLines?: boolean;
+  readonly trim?: 'none' | 'unquoted' | 'all';
   readonly maxRecordSize?: number;
   readonly ledger?: 'target' | 'none';
   readonly lane?: 'binary' | 'text' | 'byte';
@@ -35,6 +36,12 @@ export function addDialectFlags(command: Command): Command {
     .option('--no-header', 'the first record is data')
     .option('--skip-lines <n>', 'physical lines before the header', parseCount)
     .option('--skip-blank-lines', 'blank lines are no records')
+    .addOption(
+      new Option(
+        '--trim <fields>',
+        'blanks and tabs around values are dropped, of unquoted fields or of all (default: none)',
+      ).choices(['none', 'unquoted', 'all']),
+    )
     .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize);
 }
 
@@ -69,7 +76,7 @@ type Description = Omit<LoadSpecInput, 'source' | 'ledgerSchema' | 'into'> & { i
 
 /** What the flags say of a load; a default belongs to the specification, not to the command line. */
 export function describedLoad(flags: LoadFlags): Description {
-  const { delimiter, quote, skipLines, skipBlankLines } = flags;
+  const { delimiter, quote, skipLines, skipBlankLines, trim } = flags;
   const { into, columns, create, format, ledger, lane, slot } = flags;
   const { force, allowEmpty, maxRecordSize, onError, rejectLimit } = flags;
   const dialect = given({
@@ -80,9 +87,12 @@ export function describedLoad(flags: LoadFlags): Description {
     header: flags.header ? undefined : false,
     skipLines,
     skipBlankLines,
+    trim,
   });
+  const mapping = describedMapping(flags);
   return {
     dialect,
+    ...(Object.keys(mapping).length === 0 ? {} : { mapping }),
     ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
     ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit }),
   };

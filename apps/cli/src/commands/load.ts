@@ -23,7 +23,8 @@ import {
   given,
   type LoadFlags,
 } from './load-flags.ts';
-import { parseNames, parseSeconds } from './values.ts';
+import { addMappingFlags } from './mapping-flags.ts';
+import { parseSeconds } from './values.ts';
 
 interface LoadOptions extends TargetOptions, LoadFlags {
   readonly into: string;
@@ -44,7 +45,6 @@ export function addLoadCommand(program: Command): void {
     .description('load a CSV file into a table, exactly once')
     .argument('<file>', 'the CSV file')
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
-    .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
     .option('--create', 'create the table from the data when it does not exist')
     .optionsGroup('Where:')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
@@ -56,7 +56,8 @@ export function addLoadCommand(program: Command): void {
     .option('--ledger-schema <name>', `schema of the ledger (default: ${DEFAULT_LEDGER_SCHEMA})`)
     .optionsGroup('How the file is written:')
     .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('What to do:');
+  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addMappingFlags(command).optionsGroup('What to do:');
   addActionFlags(command)
     .option('--rejects <file>', 'file for the rejects, their reasons in <file>.jsonl')
     .addOption(

@@ -21,8 +21,8 @@ import type { ServiceClient } from '../service/service-client.ts';
 import { printError, runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
 import { addActionFlags, addDialectFlags } from './load-flags.ts';
+import { addMappingFlags } from './mapping-flags.ts';
 import { submittedLoad, type SubmitFlags } from './submitted-load.ts';
-import { parseNames } from './values.ts';
 
 interface SubmitOptions extends CommonOptions, SubmitFlags {
   readonly idempotencyKey?: string;
@@ -38,7 +38,6 @@ export function addSubmitCommand(program: Command): void {
       'root:path, as inbox:orders.csv; or a .yaml or .json file that describes the load',
     )
     .option('--into <table>', 'target: table, schema.table or "Any Name"."table"')
-    .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
     .option('--create', 'create the table from the data when it does not exist')
     .option(
       '--idempotency-key <key>',
@@ -58,7 +57,8 @@ export function addSubmitCommand(program: Command): void {
     )
     .optionsGroup('How the file is written:')
     .addOption(new Option('--format <format>', 'format (default: csv)').choices(['csv']));
-  addDialectFlags(command).optionsGroup('What to do:');
+  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addMappingFlags(command).optionsGroup('What to do:');
   addActionFlags(command).action((source: string, options: SubmitOptions) =>
     runCommand(options, (context) => submit(source, options, context)),
   );

@@ -59,12 +59,13 @@ function parseRequest(
   flags: SubmitFlags,
   locate: Locate,
 ): LoadRequest {
-  const { dialect: dialectFlags, ...loadFlags } = describedLoad(flags);
+  const { dialect: dialectFlags, mapping, ...loadFlags } = describedLoad(flags);
   const merged = {
     ...base,
     ...loadFlags,
     ...given({ connection: flags.connection }),
     dialect: mergeDialect(base['dialect'], dialectFlags),
+    ...(mapping === undefined ? {} : { mapping: merge(base['mapping'], mapping) }),
   };
   const parsed = loadRequestSchema.safeParse(merged);
   if (parsed.success) return parsed.data;
@@ -72,10 +73,17 @@ function parseRequest(
   throw invalid(locate([])?.file ?? 'The load', faults);
 }
 
+/** Flags over what a file says; what is no object is left to be refused. */
+function merge(base: unknown, flags: object): unknown {
+  if (base !== undefined && (typeof base !== 'object' || base === null)) return base;
+  return { ...base, ...flags };
+}
+
 /** Quotes are doubled unless an escape is given, whatever the quote is. */
 function mergeDialect(base: unknown, flags: LoadRequestInput['dialect']): unknown {
-  if (base !== undefined && (typeof base !== 'object' || base === null)) return base;
-  const dialect: { quote?: unknown; escape?: unknown } = { ...base, ...flags };
+  const merged = merge(base, flags ?? {});
+  if (merged === base) return base;
+  const dialect = merged as { quote?: unknown; escape?: unknown };
   const { quote, escape = quote } = dialect;
   return { ...dialect, ...(escape === undefined ? {} : { escape }) };
 }

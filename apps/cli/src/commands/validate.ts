@@ -20,7 +20,8 @@ import {
   given,
   type LoadFlags,
 } from './load-flags.ts';
-import { parseCount, parseNames } from './values.ts';
+import { addMappingFlags } from './mapping-flags.ts';
+import { parseCount } from './values.ts';
 
 interface ValidateOptions extends TargetOptions, LoadFlags {
   readonly into: string;
@@ -38,13 +39,13 @@ export function addValidateCommand(program: Command): void {
     .description('find all records that a table would refuse; nothing is stored')
     .argument('<file>', 'the CSV file')
     .requiredOption('--into <table>', 'table that is to judge: table, schema.table')
-    .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
     .option('--create', 'judge by the table that would be created, when it does not exist')
     .optionsGroup('Where:')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
     .optionsGroup('How the file is written:')
     .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('What to do:');
+  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addMappingFlags(command).optionsGroup('What to do:');
   addLaneFlag(command)
     .option('--max-errors <n>', 'end when there are so many (default: find all)', parseCount)
     .option('--limit <n>', 'most errors to print', parseCount, PRINTED)

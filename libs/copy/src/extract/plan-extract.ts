@@ -84,13 +84,8 @@ export function compressionOf({ compression, to }: ExtractSpec): 'none' | 'gzip'
 
 /** The part of a dialect that also a reader knows. */
 export function dialectOf(csv: ExtractSpec['csv']): Parameters<typeof escapeOf>[0] {
-  const { delimiter, quote, escape, null: nullMarker, header } = csv;
-  const dialect = { delimiter, quote, null: nullMarker, header };
-  return {
-    ...dialect,
-    ...(escape === undefined ? {} : { escape }),
-    ...{ skipLines: 0, skipBlankLines: false },
-  };
+  const { delimiter, quote, escape, null: nullMarker } = csv;
+  return { delimiter, quote, null: nullMarker, ...(escape === undefined ? {} : { escape }) };
 }
 
 function copyOptions(csv: ExtractSpec['csv']): string {

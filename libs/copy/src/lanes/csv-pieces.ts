@@ -14,6 +14,7 @@ import { BinaryRows } from './binary-rows.ts';
 import type { CopyForm } from './checkpoints.ts';
 import { CsvBytes } from './csv-bytes.ts';
 import { RowIndex } from './row-index.ts';
+import type { RowLayout } from './row-layout.ts';
 import { TextRows } from './text-rows.ts';
 
 /** The records of one window, as they are copied. */
@@ -37,10 +38,10 @@ export interface Piece {
 export interface CsvPiecesInput {
   readonly file: LocalFile;
   readonly scanner: ScannerOptions;
-  readonly nullMarker: string;
+  readonly layout: RowLayout;
   readonly dataStart: ScanPosition;
   readonly digest: ContentDigest | undefined;
-  /** One for each field; without them all pieces are of the plain form. */
+  /** One for each column; without them all pieces are of the plain form. */
   readonly encoders: readonly FieldEncoder[] | undefined;
   /** Takes what is refused of the piece that is made; without it a refusal is an error. */
   readonly onReject?: ((reject: Reject) => void) | undefined;
@@ -58,11 +59,10 @@ export interface CsvPiecesInput {
  */
 export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, void, undefined> {
   const { file, dataStart, digest, encoders, onReject } = input;
-  const { dialect } = input.scanner;
   const isText = input.plainForm === 'text';
-  const csv = isText ? undefined : new CsvBytes(dialect.quote);
-  const text = isText ? new TextRows(dialect, input.nullMarker) : undefined;
-  const binary = encoders && new BinaryRows(encoders, dialect, input.nullMarker);
+  const csv = isText ? undefined : new CsvBytes(input.scanner.dialect.quote);
+  const text = isText ? new TextRows(input.layout) : undefined;
+  const binary = encoders && new BinaryRows(encoders, input.layout);
   let isEncoding = false;
   let buffer: Buffer = Buffer.alloc(0);
   let windowStart = 0;
@@ -85,7 +85,8 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
     const again = new CsvScanner(input.scanner, { onRecord }, position);
     // One by one where there may be refused ones in between.
     for (; row < (index?.count ?? 0); row += 1) {
-      const { rawStart = 0, rawEnd = 0 } = index?.row(row) ?? {};
+      const { rawStart = 0, rawEnd = 0, record = 0 } = index?.row(row) ?? {};
+      again.record = position.records + record - 1;
       again.scan(buffer, windowStart + rawStart, windowStart + rawEnd, true);
     }
     if (index === undefined) again.scan(buffer, windowStart, to, true);

@@ -1,7 +1,7 @@
-import type { DialectBytes } from '../csv/dialect.ts';
 import type { CsvScanner } from '../csv/scanner.ts';
 import { FieldReader } from './field-reader.ts';
 import { RowBuffer } from './row-buffer.ts';
+import { RECORD_NUMBER, type RowLayout } from './row-layout.ts';
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -15,6 +15,9 @@ ESCAPES[TAB] = 0x74;
 ESCAPES[LF] = 0x6e;
 ESCAPES[0x0d] = 0x72;
 
+/** Room for the number of a record, and for the byte behind it. */
+const NUMBER_BYTES = 20;
+
 /**
  * Makes lines of COPY TEXT of the scanner's records, one for each whatever its values hold: line n to
  * the server is row n.
@@ -24,34 +27,50 @@ ESCAPES[0x0d] = 0x72;
  */
 export class TextRows {
   readonly #fields: FieldReader;
+  readonly #isLoaded: readonly boolean[];
+  /** The values behind those of the fields, each with the byte that ends it, ready to be sent. */
+  readonly #set: readonly (Buffer | typeof RECORD_NUMBER)[];
+  readonly #setBytes: number;
   readonly #rows = new RowBuffer();
 
-  constructor(dialect: DialectBytes, nullMarker: string) {
-    this.#fields = new FieldReader(dialect, nullMarker);
+  constructor(layout: RowLayout) {
+    this.#fields = new FieldReader(layout);
+    this.#isLoaded = layout.fields.map((field) => field !== undefined);
+    this.#set = layout.set.map((value) => (value === RECORD_NUMBER ? value : textOf(value)));
+    this.#setBytes = this.#set.reduce(
+      (sum, value) => sum + (value === RECORD_NUMBER ? NUMBER_BYTES : value.length),
+      0,
+    );
   }
 
   /** Adds the scanner's current record as a row. @returns the place behind it */
   add(record: CsvScanner, window: Buffer): number {
     const { fieldEnds, fieldCount } = record;
     const fields = this.#fields;
+    const isLoaded = this.#isLoaded;
     const rows = this.#rows;
     // At worst each byte is escaped; a field takes three bytes more for `\N` and what ends it.
-    rows.reserve(fieldCount * 3 + (record.contentEnd - record.start) * 2);
+    rows.reserve(fieldCount * 3 + (record.contentEnd - record.start) * 2 + this.#setBytes);
     const { out } = rows;
     let { at } = rows;
     let start = record.start;
     for (let i = 0; i < fieldCount; i += 1) {
       const end = fieldEnds[i] as number;
-      if (fields.read(record, window, start, end)) {
-        at = writeText(fields.bytes, fields.start, fields.end, out, at);
-      } else {
-        out[at] = BACKSLASH;
-        out[at + 1] = CAPITAL_N;
-        at += 2;
+      if (isLoaded[i] === true) {
+        if (fields.read(record, window, i, start, end)) {
+          at = writeText(fields.bytes, fields.start, fields.end, out, at);
+        } else {
+          out[at] = BACKSLASH;
+          out[at + 1] = CAPITAL_N;
+          at += 2;
+        }
+        out[at] = TAB;
+        at += 1;
       }
-      out[at] = TAB;
-      at += 1;
       start = end + 1;
+    }
+    for (const value of this.#set) {
+      at += value === RECORD_NUMBER ? out.write(`${record.record}\t`, at) : value.copy(out, at);
     }
     out[at - 1] = LF;
     rows.at = at;
@@ -79,4 +98,14 @@ function writeText(bytes: Buffer, start: number, end: number, out: Buffer, at: n
     }
   }
   return q;
+}
+
+/** A value with the tab behind it. */
+function textOf(value: string | null): Buffer {
+  if (value === null) return Buffer.from('\\N\t');
+  const bytes = Buffer.from(value);
+  const out = Buffer.alloc(bytes.length * 2 + 1);
+  const end = writeText(bytes, 0, bytes.length, out, 0);
+  out[end] = TAB;
+  return out.subarray(0, end + 1);
 }

@@ -2,6 +2,7 @@ import { loadSpecSchema } from '@copyline/contracts';
 import { describe, expect, it } from 'vitest';
 
 import type { LoadFacts } from './facts.ts';
+import type { ColumnMapping } from './map-fields.ts';
 import { planRejects } from './plan-rejects.ts';
 import type { RejectFacts } from './reject-facts.ts';
 
@@ -20,8 +21,14 @@ const FACTS: RejectFacts = {
 function plan(more: Partial<RejectFacts>): ReturnType<typeof planRejects> {
   const spec = loadSpecSchema.parse({ source: { path: 'a' }, into: 't', onError: 'continue' });
   const facts = { table: undefined, inferred: ['text'], rejects: { ...FACTS, ...more } };
-  // The parts of the facts that it asks for.
-  return planRejects(spec, facts as unknown as LoadFacts, { schema: 's', name: 't' }, ['a']);
+  const mapping = { fields: [{ column: 'a', nulls: [] }], set: [] };
+  // The parts that it asks for.
+  return planRejects(
+    spec,
+    facts as unknown as LoadFacts,
+    { schema: 's', name: 't' },
+    mapping as unknown as ColumnMapping,
+  );
 }
 
 describe('a plan for rejects', () => {

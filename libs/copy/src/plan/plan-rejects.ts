@@ -4,7 +4,9 @@ import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { copyOptions } from '../csv/dialect.ts';
 import type { CopyForm } from '../lanes/checkpoints.ts';
 import { storeFunction } from '../rejects/store-function.ts';
+import { createdTypes } from './create-table.ts';
 import type { LoadFacts, TableFacts } from './facts.ts';
+import { columnsOf, type ColumnMapping } from './map-fields.ts';
 import type { RejectFacts } from './reject-facts.ts';
 
 /** How a load in continue mode finds the rows that the server refuses, and what it does with them. */
@@ -31,14 +33,13 @@ export interface StagePlan {
 const STAGE = 'copyline_stage';
 
 /**
- * @param columns of the target, one for each field
  * @throws CopylineError `REJECTS_UNSUPPORTED`
  */
 export function planRejects(
   spec: LoadSpec,
   facts: LoadFacts,
   target: { readonly schema: string; readonly name: string },
-  columns: readonly string[],
+  mapping: ColumnMapping,
 ): RejectPlan | undefined {
   if (spec.onError !== 'continue' || facts.rejects === undefined) return undefined;
   const obstacle = obstacleOf(facts.rejects);
@@ -56,7 +57,7 @@ export function planRejects(
       earlyConstraints.length === 0
         ? undefined
         : `SET CONSTRAINTS ${earlyConstraints.join(', ')} IMMEDIATE`,
-    stage: planStage(spec, facts, facts.rejects, target, columns),
+    stage: planStage(spec, facts, facts.rejects, target, mapping),
   };
 }
 
@@ -81,13 +82,15 @@ function planStage(
   { table, inferred }: LoadFacts,
   rejects: RejectFacts,
   target: { readonly schema: string; readonly name: string },
-  columns: readonly string[],
+  mapping: ColumnMapping,
 ): StagePlan {
+  const columns = columnsOf(mapping);
+  const created = createdTypes(mapping, inferred);
   const name = `pg_temp.${STAGE}`;
   const [ord, doubtful] = [ownName('copyline_ord', columns), ownName('copyline_doubtful', columns)];
   const definitions = columns.map((column, i) => {
     const known = table?.columns.find((each) => each.name === column)?.type;
-    return `${quoteIdentifier(column)} ${known ?? inferred?.[i] ?? 'text'}`;
+    return `${quoteIdentifier(column)} ${known ?? created[i] ?? 'text'}`;
   });
   const quoted = columns.map(quoteIdentifier);
   const copy = `COPY ${name} (${quoted.join(', ')}) FROM STDIN`;

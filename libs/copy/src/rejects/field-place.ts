@@ -1,6 +1,6 @@
 import { excerptOf } from '../csv/excerpt.ts';
 import { CsvScanner } from '../csv/scanner.ts';
-import type { ScannerOptions } from '../csv/scanning.ts';
+import type { LoadPlan } from '../plan/plan-load.ts';
 
 /** Where in a record a value stands, and how it begins. */
 export interface FieldPlace {
@@ -10,20 +10,16 @@ export interface FieldPlace {
   readonly excerpt: string;
 }
 
-/**
- * The place of a column's value in a record of CSV; of the whole record without a column.
- *
- * @param columns names of the fields
- */
+/** The place of a column's value in a record of CSV; of the whole record without a column. */
 export function fieldPlace(
   raw: Buffer,
-  options: ScannerOptions,
-  columns: readonly string[],
+  { scanner: options, mapping }: Pick<LoadPlan, 'scanner' | 'mapping'>,
   column: string | undefined,
 ): FieldPlace {
   const whole = { byteOffset: 0, excerpt: excerptOf(raw) };
   if (column === undefined || column === '') return whole;
-  const field = columns.indexOf(column);
+  // A column that the load sets has no field.
+  const field = mapping.fields.findIndex((mapped) => mapped?.column === column);
   let place: FieldPlace = { ...whole, column };
   if (field < 0) return place;
   // The scanner wants a byte behind the record for its sentinel.

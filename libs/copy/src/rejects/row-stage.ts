@@ -1,10 +1,10 @@
 import type { CopylineError } from '@copyline/contracts';
 import { abortReason, diagnosticsOf, type Connection } from '@copyline/dws-client';
 
-import type { ScannerOptions } from '../csv/scanning.ts';
 import { cancelOnAbort } from '../extract/stop-signal.ts';
 import type { Chunk } from '../lanes/chunk.ts';
 import { parseCopyContext } from '../locate-error.ts';
+import type { LoadPlan } from '../plan/plan-load.ts';
 import type { StagePlan } from '../plan/plan-rejects.ts';
 import { fieldPlace } from './field-place.ts';
 import { isRecordError } from './record-errors.ts';
@@ -31,21 +31,19 @@ const LEAST_REACH = 64;
 export class RowStage {
   readonly #connection: Connection;
   readonly #plan: StagePlan;
-  readonly #scanner: ScannerOptions;
-  readonly #columns: readonly string[];
+  readonly #source: Pick<LoadPlan, 'scanner' | 'columns' | 'mapping'>;
   readonly #signal: AbortSignal | undefined;
   #isMade = false;
 
   constructor(
     connection: Connection,
     plan: StagePlan,
-    source: { readonly scanner: ScannerOptions; readonly columns: readonly string[] },
+    source: Pick<LoadPlan, 'scanner' | 'columns' | 'mapping'>,
     signal: AbortSignal | undefined,
   ) {
     this.#connection = connection;
     this.#plan = plan;
-    this.#scanner = source.scanner;
-    this.#columns = source.columns;
+    this.#source = source;
     this.#signal = signal;
   }
 
@@ -162,13 +160,13 @@ export class RowStage {
     const context = diagnosticsOf(error)?.context;
     return context === undefined
       ? undefined
-      : parseCopyContext(context, this.#plan.name, this.#columns);
+      : parseCopyContext(context, this.#plan.name, this.#source.columns);
   }
 
   /** Without an error for each: what they cost would be felt. */
   #refuse(chunk: Chunk, row: number, refusal: Refusal, column: string | undefined): void {
     const { record, line, byteOffset, raw } = chunk.record(row);
-    const place = fieldPlace(raw, this.#scanner, this.#columns, column);
+    const place = fieldPlace(raw, this.#source, column);
     chunk.rejects.push({
       ...refusal,
       record,
