@@ -26,7 +26,8 @@ export interface SubmitFlags extends LoadFlags {
 type Flag = keyof SubmitFlags;
 const OF_LOADS: readonly Flag[] = [
   ...(['into', 'create', 'skipLines', 'skipBlankLines', 'maxRecordSize', 'ledger'] as const),
-  ...(['lane', 'slot', 'force', 'allowEmpty'] as const),
+  ...(['lane', 'slot', 'force', 'allowEmpty', 'onError', 'rejectLimit', 'trim'] as const),
+  ...(['map', 'skipColumns', 'set', 'nullFor', 'extraColumns', 'missingColumns'] as const),
 ];
 const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite', 'compression'];
 
@@ -87,12 +88,13 @@ type Locate = (path: readonly PropertyKey[]) => { file: string; line: number } |
 
 function loadOf(base: Description, flags: SubmitFlags, locate: Locate): Work {
   refuse(OF_EXTRACTS, flags, 'a load');
-  const { dialect, ...loadFlags } = describedLoad(flags);
+  const { dialect, mapping, ...loadFlags } = describedLoad(flags);
   const merged = {
     ...base,
     ...loadFlags,
     ...given({ connection: flags.connection }),
     dialect: mergeDialect(base['dialect'], dialect),
+    ...(mapping === undefined ? {} : { mapping: merge(base['mapping'], mapping) }),
   };
   return { type: 'load', load: parseRequest(loadRequestSchema, merged, 'The load', locate) };
 }
@@ -131,13 +133,20 @@ function parseRequest<T>(schema: z.ZodType<T>, merged: object, what: string, loc
   throw invalid(locate([])?.file ?? what, faults);
 }
 
+/** Flags over what a file says; what is no object is left to be refused. */
+function merge(base: unknown, flags: object): unknown {
+  if (base !== undefined && (typeof base !== 'object' || base === null)) return base;
+  return { ...base, ...flags };
+}
+
 /** Quotes are doubled unless an escape is given, whatever the quote is. */
 function mergeDialect(
   base: unknown,
   flags: LoadRequestInput['dialect'] | Partial<CsvOutput>,
 ): unknown {
-  if (base !== undefined && (typeof base !== 'object' || base === null)) return base;
-  const dialect: { quote?: unknown; escape?: unknown } = { ...base, ...flags };
+  const merged = merge(base, flags ?? {});
+  if (merged === base) return base;
+  const dialect = merged as { quote?: unknown; escape?: unknown };
   const { quote, escape = quote } = dialect;
   return { ...dialect, ...(escape === undefined ? {} : { escape }) };
 }

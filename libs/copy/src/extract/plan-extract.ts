@@ -178,20 +178,15 @@ function parquetCompressionOf({ compression }: ExtractSpec): ParquetCompression 
   return compression === 'none' || compression === 'zstd' ? compression : 'snappy';
 }
 
-/** The part of a dialect that also a reader knows. */
 /** How CSV is written, all defaults filled in. */
 export function csvOf({ csv }: Pick<ExtractSpec, 'csv'>): CsvOutput {
   return csv ?? csvOutputSchema.parse({});
 }
 
+/** The part of a dialect that also a reader knows. */
 export function dialectOf(csv: CsvOutput): Parameters<typeof escapeOf>[0] {
-  const { delimiter, quote, escape, null: nullMarker, header } = csv;
-  const dialect = { delimiter, quote, null: nullMarker, header };
-  return {
-    ...dialect,
-    ...(escape === undefined ? {} : { escape }),
-    ...{ skipLines: 0, skipBlankLines: false },
-  };
+  const { delimiter, quote, escape, null: nullMarker } = csv;
+  return { delimiter, quote, null: nullMarker, ...(escape === undefined ? {} : { escape }) };
 }
 
 function copyOptions(csv: CsvOutput): string {
