@@ -22,7 +22,10 @@ describe('records that are refused, on the command line', () => {
     const { code } = await child.exit;
     return { code, stdout: child.stdout, stderr: child.stderr };
   }
-  async function json<T>(...args: string[]): Promise<{ code: number | null; document: T }> {
+  /** The document is what the caller says it is. */
+  async function json<T extends object = object>(
+    ...args: string[]
+  ): Promise<{ readonly code: number | null; readonly document: T }> {
     const { code, stdout } = await run(...args, '--json');
     return { code, document: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T };
   }

@@ -1,19 +1,13 @@
-import {
-  asCopylineError,
-  CopylineError,
-  reportError,
-  type LoadReport,
-  type LoadSpec,
-} from '@copyline/contracts';
+import { asCopylineError, CopylineError, reportError, type LoadReport } from '@copyline/contracts';
 import { quoteTable, throwIfAborted, type Connection } from '@copyline/dws-client';
 
 import { copyRecords } from './copy-records.ts';
 import type { Execution } from './execution.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { Claim, DoneLoad, LoadIdentity } from './ledger/ledger-records.ts';
-import type { LoadCounts, LoadRecorder } from './load-progress.ts';
-import { isEmptyTable, type LoadFacts } from './plan/facts.ts';
-import { assertSameFingerprint, type LedgerPlan, type LoadPlan } from './plan/plan-load.ts';
+import type { LoadCounts } from './load-progress.ts';
+import { isEmptyTable } from './plan/facts.ts';
+import { assertSameFingerprint, type LedgerPlan } from './plan/plan-load.ts';
 import {
   openRejectFiles,
   openRejectTable,
@@ -21,9 +15,8 @@ import {
   rejectLog,
 } from './rejects/publish-rejects.ts';
 import { settleCommit } from './settle-commit.ts';
-import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
-import { createContentDigest, digestFile, type ContentDigest } from './source/content-digest.ts';
-import type { LocalFile } from './source/local-file.ts';
+import { waitForClaim } from './wait-for-claim.ts';
+import { createContentDigest, digestFile } from './source/content-digest.ts';
 
 /** The transaction found, at its end, that another run has stored the same content. */
 class ContentKnown extends Error {

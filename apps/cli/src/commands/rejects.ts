@@ -28,7 +28,6 @@ import {
 } from './command.ts';
 import { findLoad, hasLedger } from './history.ts';
 import { Interruption } from './interruption.ts';
-import { given } from './load-flags.ts';
 import { parseAge, parseCount, parseRejectLimit } from './values.ts';
 
 interface RejectsOptions extends TargetOptions {
@@ -171,7 +170,7 @@ async function replay(id: string, options: ReplayFlags, context: CommandContext)
   const ledgerSchema = ledgerSchemaOf(options, settings);
   const { loadId } = await (async () => {
     await using connection = await target.connect();
-    return findLoad(connection, ledgerSchema, id);
+    return await findLoad(connection, ledgerSchema, id);
   })();
   const { report, error } = await replayRejects(
     loadId,

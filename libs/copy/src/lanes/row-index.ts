@@ -28,15 +28,15 @@ export class RowIndex {
     record: number,
     line: number,
   ): void {
-    let at = this.count * FIELDS;
+    const at = this.count * FIELDS;
     if (at === this.#numbers.length) this.#grow();
     const numbers = this.#numbers;
     numbers[at] = binaryEnd;
-    numbers[(at += 1)] = textEnd;
-    numbers[(at += 1)] = rawStart;
-    numbers[(at += 1)] = rawEnd;
-    numbers[(at += 1)] = record;
-    numbers[(at += 1)] = line;
+    numbers[at + 1] = textEnd;
+    numbers[at + 2] = rawStart;
+    numbers[at + 3] = rawEnd;
+    numbers[at + 4] = record;
+    numbers[at + 5] = line;
     this.count += 1;
   }
 

@@ -144,7 +144,7 @@ export async function assertRejectsFile(path: string, source: string): Promise<v
   const [own, other] = await Promise.all([statOf(path), statOf(source)]);
   if (own === undefined) return;
   if (!own.isFile()) throw new CopylineError('SINK_UNWRITABLE', `${path} exists and is not a file`);
-  if (other !== undefined && own.dev === other.dev && own.ino === other.ino) {
+  if (own.dev === other?.dev && own.ino === other.ino) {
     throw new CopylineError('SINK_UNWRITABLE', 'The file for the rejects is the source itself');
   }
 }

@@ -99,7 +99,7 @@ export class RejectTable implements RejectStore {
 
 function asciiOf(text: string): string {
   return text.replace(
-    /[^\0-\x7f]/g, // eslint-disable-line no-control-regex -- everything but ASCII
+    /[^\0-\x7f]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
 }
