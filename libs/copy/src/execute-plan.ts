@@ -17,6 +17,7 @@ import { settleCommit } from './settle-commit.ts';
 import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
 import { createContentDigest, digestFile, type ContentDigest } from './source/content-digest.ts';
 import type { LocalFile } from './source/local-file.ts';
+import { errorInFile } from './source/reading.ts';
 
 /** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
 const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
@@ -181,6 +182,7 @@ async function copyAndReconcile(
     copied = await copyPieces({
       pieces: csvPieces({
         file,
+        reading: plan.reading,
         scanner: plan.scanner,
         layout: layoutOf(plan, file.name, execution.loadId),
         dataStart: facts.source.head.dataStart,
@@ -199,7 +201,7 @@ async function copyAndReconcile(
   } catch (error) {
     const known = asCopylineError(error);
     const located = known.located ? known : await locateServerError(known, file, plan, trail);
-    throw located.with({ source: file.name });
+    throw errorInFile(located, plan.reading).with({ source: file.name });
   }
   const { rowsStored, ...parsed } = copied;
   const rowsSuppressed = parsed.rowsParsed - rowsStored;

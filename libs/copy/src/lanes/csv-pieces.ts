@@ -7,6 +7,7 @@ import { ServerLines, type ServerLinesState } from '../csv/server-lines.ts';
 import { REFUSE, type FieldEncoder } from '../encode/index.ts';
 import type { ContentDigest } from '../source/content-digest.ts';
 import type { LocalFile } from '../source/local-file.ts';
+import { openFeed, type Reading } from '../source/reading.ts';
 import { WindowReader } from '../source/window-reader.ts';
 import { BinaryRows } from './binary-rows.ts';
 import type { CopyForm } from './checkpoints.ts';
@@ -31,6 +32,7 @@ export interface Piece {
 
 export interface CsvPiecesInput {
   readonly file: LocalFile;
+  readonly reading: Reading;
   readonly scanner: ScannerOptions;
   readonly layout: RowLayout;
   readonly dataStart: ScanPosition;
@@ -90,14 +92,14 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
   csv?.begin(new ServerLines(scanner));
 
   // The digest covers the whole file, the scan begins behind the header.
-  const reader = new WindowReader(file);
+  const onBytes = digest && ((bytes: Buffer): void => digest.update(bytes));
+  const reader = new WindowReader(openFeed(file, input.reading, 0, onBytes));
   let skip = dataStart.byteOffset;
   let consumed = 0;
   let form: CopyForm = encoders === undefined ? input.plainForm : 'binary';
   for (;;) {
     const window = await reader.next(consumed);
     if (window === undefined) return;
-    digest?.update(window.fresh);
     buffer = window.buffer;
     const { to, final } = window;
     const from = Math.min(window.from + skip, to);
@@ -115,7 +117,7 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
     const bytes = csv?.result(from + scanned) ?? (form === 'binary' ? binary : text)?.take();
     if (bytes === undefined) throw new CopylineError('INTERNAL', 'No lane took the records');
     if (form !== 'binary') binary?.discard();
-    const [bytesRead, rowsParsed] = [reader.position, scanner.record];
+    const [bytesRead, rowsParsed] = [reader.fileBytesRead, scanner.record];
     yield { form, bytes, rows, position, serverLines, bytesRead, rowsParsed };
   }
 }
