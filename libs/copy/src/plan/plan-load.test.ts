@@ -52,7 +52,7 @@ const FACTS: LoadFacts = {
       dataStart: { byteOffset: 8, records: 0, lines: 1, lineEnd: 'lf' },
       header: ['id', 'name'],
       firstRecordFields: 2,
-      hasBom: false,
+      reading: { encoding: 'utf-8', bomBytes: 0, end: 100, tolerant: undefined },
     },
   },
   inferred: undefined,
