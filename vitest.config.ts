@@ -24,6 +24,7 @@ export default defineConfig({
     // A process runs one file after another and keeps the modules: loading them anew for each file took
     // half of a worker's time. So a test leaves nothing behind in its process: see CONTRIBUTING.md.
     isolate: false,
+    unstubEnvs: true,
     // One more than the cores of the smallest machine: tests wait for servers much of their time.
     maxWorkers: 3,
     fileParallelism: true,

@@ -1,9 +1,11 @@
-/** Writes the same table to a CSV file with every tool, side by side, and compares them with psql. */
+/** Writes the same table to a file with every tool, side by side, and compares them with psql's CSV. */
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+
+import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
 import { createTableSql, dataSet, SHAPES } from './data-sets.mjs';
@@ -34,6 +36,18 @@ const TOOLS = [
         here('../apps/cli/bin/copyline.js'),
         ...['extract', '--table', TABLE, '--to', file, '--overwrite', '--json'],
         ...['--target', conninfo],
+      ],
+    }),
+  },
+  {
+    name: 'copyline → parquet',
+    isParquet: true,
+    command: ({ file, conninfo }) => ({
+      file: process.execPath,
+      args: [
+        here('../apps/cli/bin/copyline.js'),
+        ...['extract', '--table', TABLE, '--to', file, '--overwrite', '--json'],
+        ...['--format', 'parquet', '--target', conninfo],
       ],
     }),
   },
@@ -93,17 +107,26 @@ async function measureSet(server, folder, { shape, rows }, repetitions) {
     }
   }
   const [psql] = TOOLS;
-  for (const tool of TOOLS) execFileSync('cmp', [fileOf(psql), fileOf(tool)]);
+  for (const tool of TOOLS) await expectContent(tool, fileOf(tool), fileOf(psql), rows);
   const { size: bytes } = await stat(fileOf(psql));
+  const sizes = new Map();
+  for (const tool of TOOLS) sizes.set(tool, (await stat(fileOf(tool))).size);
   const least = (tool) => Math.min(...measured.get(tool).map(({ seconds }) => seconds));
   return TOOLS.map((tool) => ({
-    ...{ set: shape, tool: tool.name, rows, bytes, repetitions },
+    ...{ set: shape, tool: tool.name, rows, bytes, fileBytes: sizes.get(tool), repetitions },
     seconds: least(tool),
     ratio: least(psql) / least(tool),
     peakMb: Math.max(...measured.get(tool).map(({ peakMb }) => peakMb)),
     cpuSeconds: Math.min(...measured.get(tool).map(({ cpuSeconds }) => cpuSeconds)),
     serverCpuSeconds: Math.min(...measured.get(tool).map((run) => run.serverCpuSeconds)),
   }));
+}
+
+/** CSV byte for byte; of Parquet the tests compare the values, here the rows are counted. */
+async function expectContent({ name, isParquet = false }, file, reference, rows) {
+  if (!isParquet) return void execFileSync('cmp', [reference, file]);
+  const { num_rows: found } = await parquetMetadataAsync(await asyncBufferFromFile(file));
+  if (Number(found) !== rows) throw new Error(`${name} has ${found} rows instead of ${rows}`);
 }
 
 function resultTable(runs) {
@@ -114,6 +137,7 @@ function resultTable(runs) {
       { title: 'n', right: true, text: (run) => String(run.repetitions) },
       { title: 'least s', right: true, text: (run) => fixed(run.seconds, 2) },
       { title: 'MB/s', right: true, text: (run) => fixed(run.bytes / 1e6 / run.seconds, 1) },
+      { title: 'file MB', right: true, text: (run) => fixed(run.fileBytes / 1e6, 0) },
       { title: 'rows/s', right: true, text: (run) => count(run.rows / run.seconds) },
       { title: 'to psql', right: true, text: (run) => `${run.ratio.toFixed(2)}×` },
       { title: 'peak MB', right: true, text: (run) => fixed(run.peakMb, 0) },

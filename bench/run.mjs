@@ -14,7 +14,7 @@ const USAGE = `npm run bench -- [flags]
   --set NAME     ${SHAPES.join(', ')}; may be given several times (default: all)
   --rows N       rows of each file (default: enough for 8 seconds of psql)
   --reps N       repetitions (default: 5)
-  --extract      instead: a table to a CSV file
+  --extract      instead: a table to a CSV file, and to a Parquet file
   --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads
   --jobs         instead: a small load from its submission to its COMMIT, on both queues`;
 

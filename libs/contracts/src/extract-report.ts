@@ -36,17 +36,20 @@ export const manifestSchema = z.strictObject({
   }),
   /** Settings of the session that the text of the values depends on. */
   session: z.record(z.string(), z.string()),
-  format: z.literal('csv'),
-  csv: z.strictObject({
-    delimiter: z.string(),
-    quote: z.string(),
-    escape: z.string(),
-    null: z.string(),
-    header: z.boolean(),
-    quoting: z.enum(['needed', 'all']),
-    excelSafe: z.boolean(),
-  }),
-  compression: z.enum(['none', 'gzip']),
+  format: z.enum(['csv', 'parquet']),
+  /** Of CSV, and of nothing else. */
+  csv: z
+    .strictObject({
+      delimiter: z.string(),
+      quote: z.string(),
+      escape: z.string(),
+      null: z.string(),
+      header: z.boolean(),
+      quoting: z.enum(['needed', 'all']),
+      excelSafe: z.boolean(),
+    })
+    .optional(),
+  compression: z.enum(['none', 'gzip', 'snappy', 'zstd']),
   /** In the order of the fields; types as the server spells them. */
   columns: z.array(z.strictObject({ name: z.string(), type: z.string() })),
   rows: count,

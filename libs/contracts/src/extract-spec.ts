@@ -57,15 +57,20 @@ export const extractSpecSchema = z.strictObject({
       within: storable.optional(),
     }),
   ]),
-  format: z.literal('csv').default('csv'),
+  /** Default: parquet for a path that ends in `.parquet`, else csv. */
+  format: z.enum(['csv', 'parquet']).optional(),
+  /** Only of CSV. */
   csv: csvOutputSchema.default(csvOutputSchema.parse({})),
-  /** Default: gzip for a path that ends in `.gz`. */
-  compression: z.enum(['none', 'gzip']).optional(),
+  /**
+   * Of CSV none or gzip, by default gzip for a path that ends in `.gz`; of Parquet none, zstd or, by
+   * default, snappy.
+   */
+  compression: z.enum(['none', 'gzip', 'snappy', 'zstd']).optional(),
   /** Replace files of the same names. */
   overwrite: z.boolean().default(false),
   /** Rows of a file, the header not counted; then the next one begins. */
   rowsPerFile: z.int().positive().optional(),
-  /** Bytes of a file before compression; only a single row can make a file larger. */
+  /** Bytes of a file, as the server sends them; only a single row can be more. */
   bytesPerFile: z.int().positive().optional(),
   /** Schemas that names in a query or a condition are looked up in. Default: the session's. */
   searchPath: z.array(storable).optional(),

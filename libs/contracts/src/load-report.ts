@@ -46,7 +46,10 @@ export const fileReportSchema = z.strictObject({
  */
 export const loadReportSchema = z.strictObject({
   loadId: z.string().nullable(),
-  /** `failed` and `interrupted`: nothing is loaded. `in-doubt`: not known yet. */
+  /**
+   * `failed` and `interrupted`: nothing is loaded; of several files, those in `files` are. `in-doubt`:
+   * not known yet.
+   */
   status: z.enum(['loaded', 'failed', 'interrupted', 'in-doubt']),
   guarantee: z.enum(['exactly-once', 'at-least-once']),
   target: z.strictObject({

@@ -19,6 +19,8 @@ export type { ExtractDeps, ExtractOutcome } from './extract/run-extract.ts';
 export type { ExtractPhase, ExtractProgress } from './extract/extract-recorder.ts';
 export { readManifest, verifyExtract } from './extract/manifest.ts';
 export type { VerifyOutcome } from './extract/manifest.ts';
+export { loadManifest } from './extract/load-manifest.ts';
+export type { ManifestLoadInput } from './extract/load-manifest.ts';
 
 // The ledger
 export { findRuns, readHistory } from './ledger/history.ts';

@@ -1,6 +1,5 @@
 import { postgres18, runProcess } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
 import {
   chmod,
   lstat,
@@ -12,13 +11,11 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { verifyExtract } from '../src/index.ts';
 import { ownTag, tagText } from '../src/extract/sink/writer-tag.ts';
-import { expectHealthy, expectNothingPublished, useExtracting } from './extracting.ts';
+import { expectNothingPublished, useExtracting } from './extracting.ts';
 
 const ROWS = { from: { query: 'select i from generate_series(1, 1000) i' } };
 const BOTH = ['out.csv', 'out.csv.manifest.json'];
@@ -159,33 +156,6 @@ describe('the files of an extract', () => {
     await expectNothingPublished(extracting, outcome, [name]);
   });
 
-  describe.skipIf(!canMount())('on a disk of 8 MB', () => {
-    it('F35: that becomes full leave nothing, and the connection works', async () => {
-      const disk = await tmpfs(path('disk'));
-      const connection = await extracting.open();
-      const outcome = await extract(
-        {
-          from: { query: `select repeat('x', 1000) from generate_series(1, 100000)` },
-          to: { path: `${disk}/out.csv` },
-        },
-        { connection },
-      );
-      expect(outcome.error).toMatchObject({ code: 'SINK_ENOSPC', commitState: 'rolled_back' });
-      expect(outcome.error?.message).toMatch(/after \d{7} bytes/);
-      expect(outcome.report.bytesRead).toBeGreaterThan(7_000_000);
-      expect(execFileSync('ls', ['-A', disk], { encoding: 'utf8' })).toBe('');
-      await expectHealthy(connection);
-      const { error } = await extract({ ...ROWS, to: { path: `${disk}/out.csv` } }, { connection });
-      expect(error).toBeUndefined();
-    });
-
-    it('F36: that is read-only are refused', async () => {
-      const disk = await tmpfs(path('disk'), 'ro');
-      const outcome = await extract({ ...ROWS, to: { path: `${disk}/out.csv` } });
-      expect(outcome.error).toMatchObject({ code: 'SINK_UNWRITABLE' });
-    });
-  });
-
   describe('are verified', () => {
     it('as written', async () => {
       await extract(ROWS);
@@ -231,29 +201,4 @@ describe('the files of an extract', () => {
     expect(report.bytesWritten).toBeLessThan(report.bytesRead);
     expect(await verify()).toBeUndefined();
   });
-
-  /** Unmounted after the test. */
-  async function tmpfs(at: string, mode = 'rw'): Promise<string> {
-    await mkdir(at);
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=8m,${mode}`, 'tmpfs', at]);
-    onTestFinished(() => {
-      execFileSync('umount', [at]);
-    });
-    return at;
-  }
 });
-
-/** Only root may, and not in every container. */
-function canMount(): boolean {
-  const at = mkdtempSync(join(tmpdir(), 'copyline-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at], { stdio: 'ignore' });
-    execFileSync('umount', [at]);
-    return true;
-  } catch {
-    console.warn('No tmpfs can be mounted here: the tests of full disks are left out');
-    return false;
-  } finally {
-    rmdirSync(at);
-  }
-}

@@ -1,4 +1,5 @@
 import { type FaultProxy, startFaultProxy, testServers, within } from '@copyline/testkit';
+import type { ExtractSpecInput } from '@copyline/contracts';
 import { Pool, type Connection } from '@copyline/dws-client';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
@@ -26,7 +27,7 @@ interface Case {
   readonly phase: Phase;
   readonly way: 'abort' | 'sink';
   readonly inTransaction: boolean;
-  readonly options: { rowsPerFile?: number; compression?: 'gzip' };
+  readonly options: Pick<ExtractSpecInput, 'format' | 'compression' | 'rowsPerFile'>;
   readonly to: 'file' | 'stdout';
   /** Of the bytes that the server sends: where in them it is. */
   readonly at: number;
@@ -176,7 +177,10 @@ function randomCase(id: number, random: () => number): Case {
   const to = random() < 0.3 ? 'stdout' : 'file';
   const shape = Math.floor(random() * 4);
   const rowsPerFile = shape === 1 || shape === 3 ? { rowsPerFile: 1500 } : {};
-  const compression = shape >= 2 ? { compression: 'gzip' as const } : {};
+  const isParquet = random() < 0.4;
+  const packed = isParquet ? ('zstd' as const) : ('gzip' as const);
+  const format = isParquet ? { format: 'parquet' as const } : {};
+  const compression = shape >= 2 ? { compression: packed } : {};
   // What is flushed to the standard output is with its reader.
   const phases = to === 'stdout' ? PHASES.slice(0, -1) : PHASES;
   return {
@@ -184,7 +188,7 @@ function randomCase(id: number, random: () => number): Case {
     phase: phases[Math.floor(random() * phases.length)] ?? 'at a byte',
     way: to === 'stdout' && random() < 0.5 ? 'sink' : 'abort',
     inTransaction: random() < 0.5,
-    options: { ...(to === 'file' ? rowsPerFile : {}), ...compression },
+    options: { ...(to === 'file' ? rowsPerFile : {}), ...format, ...compression },
   };
 }
 
@@ -193,8 +197,9 @@ class Tally {
   readonly committed: number[] = [];
   readonly #counts = new Map<string, number>();
 
-  add({ phase, way }: Case, outcome: string, isUsable: boolean): void {
-    for (const key of [phase, `${phase} ${outcome}`, `${phase} ${way}`]) {
+  add({ phase, way, options }: Case, outcome: string, isUsable: boolean): void {
+    const { format = 'csv' } = options;
+    for (const key of [phase, `${phase} ${outcome}`, `${phase} ${way}`, `${phase} ${format}`]) {
       this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     }
     if (isUsable) this.recovered += 1;
@@ -205,7 +210,7 @@ class Tally {
   }
 
   text(server: string): string {
-    const columns = ['interrupted', 'whole', 'abort', 'sink'];
+    const columns = ['interrupted', 'whole', 'abort', 'sink', 'csv', 'parquet'];
     const lines = PHASES.map((phase) =>
       [
         `  ${phase.padEnd(20)}`,

@@ -3,7 +3,7 @@ import { connect } from '@copyline/dws-client';
 import { testServers } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
-import { readManifest, runLoad } from '../src/index.ts';
+import { loadManifest, readManifest } from '../src/index.ts';
 import { useExtracting } from './extracting.ts';
 
 /** Every kind of type with its extremes, as the server itself spells them. */
@@ -71,18 +71,13 @@ describe.each(testServers())('what is extracted from $name', (server) => {
     const { error } = await extract({ from: { table: 't' }, csv: dialect });
     expect(error).toBeUndefined();
 
-    const { csv, columns, files } = await readManifest(path('out.csv.manifest.json'));
+    const manifest = path('out.csv.manifest.json');
+    const { columns } = await readManifest(manifest);
     expect(columns.map(({ type }) => type)).toContain('numeric(10,3)');
     await db.sql('create table again (like t)');
-    const { delimiter, quote, escape, null: nullMarker, header } = csv;
-    const loaded = await runLoad(
-      {
-        source: { path: path(files[0]?.name ?? '') },
-        into: `${db.schema}.again`,
-        dialect: { delimiter, quote, escape, null: nullMarker, header },
-        ...(header ? {} : { columns: columns.map(({ name }) => name) }),
-        ledger: 'none',
-      },
+    const loaded = await loadManifest(
+      manifest,
+      { into: `${db.schema}.again`, ledger: 'none' },
       { connect: () => connect({ target: db.url() }), database: db.database },
     );
     expect(loaded.error).toBeUndefined();

@@ -79,11 +79,11 @@ describe.each(testServers())('a place of its own on $name', (server) => {
       const product = await openClient(`${db.url()}?application_name=copyline-test`);
       await product.query(`set application_name = 'copyline load'; begin`);
       const watcher = await db.client();
-      await expect(expectNoBusyProductSession(watcher, 50)).rejects.toThrow(
+      await expect(expectNoBusyProductSession(watcher, db.database, 50)).rejects.toThrow(
         /1 busy session.*copyline/,
       );
       await product.query('commit');
-      await expectNoBusyProductSession(watcher);
+      await expectNoBusyProductSession(watcher, db.database);
       await product.end();
     });
   });

@@ -22,9 +22,9 @@ interface ExtractOptions extends TargetOptions {
   readonly where?: string;
   readonly query?: string;
   readonly to: string;
-  readonly format: 'csv';
+  readonly format?: 'csv' | 'parquet';
   readonly overwrite?: boolean;
-  readonly compression?: 'none' | 'gzip';
+  readonly compression?: 'none' | 'gzip' | 'snappy' | 'zstd';
   readonly rowsPerFile?: number;
   readonly bytesPerFile?: number;
   readonly delimiter?: string;
@@ -53,15 +53,21 @@ export function addExtractCommand(program: Command): void {
     .option('--overwrite', 'replace files of the same names')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
     .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'))
+    .addOption(
+      new Option(
+        '--format <format>',
+        'format (default: parquet for a name in .parquet, else csv)',
+      ).choices(['csv', 'parquet']),
+    )
     .addOption(
       new Option(
         '--compression <method>',
-        'compression (default: gzip for a name in .gz, else none)',
-      ).choices(['none', 'gzip']),
+        'CSV: none or gzip (default: gzip for a name in .gz); Parquet: none, snappy or zstd (default: snappy)',
+      ).choices(['none', 'gzip', 'snappy', 'zstd']),
     )
     .option('--rows-per-file <n>', 'split into numbered files of so many rows', parseCount)
     .option('--bytes-per-file <size>', 'split so that no file is larger', parseByteSize)
+    .optionsGroup('How CSV is written:')
     .option('--delimiter <c>', 'one character, \\t or \\x01 (default: ,)', parseCharacter)
     .option('--quote <c>', 'one character (default: ")', parseCharacter)
     .option('--escape <c>', 'one character (default: the quote)', parseCharacter)
@@ -125,7 +131,7 @@ async function extract(options: ExtractOptions, context: CommandContext): Promis
 }
 
 function specOf(options: ExtractOptions): ExtractSpecInput {
-  const { table, columns, where, query, quote } = options;
+  const { table, columns, where, query } = options;
   const isWhole = query !== undefined && columns === undefined && where === undefined;
   if ((table === undefined) === (query === undefined) || (query !== undefined && !isWhole)) {
     throw new CopylineError('USAGE', 'Give --table, with --columns and --where; or --query alone');
@@ -133,17 +139,9 @@ function specOf(options: ExtractOptions): ExtractSpecInput {
   return {
     from: query === undefined ? { table: table ?? '', ...given({ columns, where }) } : { query },
     to: options.to === '-' ? 'stdout' : { path: options.to },
-    format: options.format,
-    csv: given({
-      delimiter: options.delimiter,
-      quote,
-      escape: options.escape,
-      null: options.null,
-      header: options.header,
-      quoting: options.quoteAll === true ? ('all' as const) : undefined,
-      excelSafe: options.excelSafe,
-    }),
     ...given({
+      csv: csvOf(options),
+      format: options.format,
       compression: options.compression,
       overwrite: options.overwrite,
       rowsPerFile: options.rowsPerFile,
@@ -153,6 +151,20 @@ function specOf(options: ExtractOptions): ExtractSpecInput {
       maxDurationMs: milliseconds(options.maxDuration),
     }),
   };
+}
+
+/** Nothing when nothing of it was asked for: of Parquet it would be a mistake. */
+function csvOf(options: ExtractOptions): ExtractSpecInput['csv'] {
+  const csv = given({
+    delimiter: options.delimiter,
+    quote: options.quote,
+    escape: options.escape,
+    null: options.null,
+    header: options.header ? undefined : false,
+    quoting: options.quoteAll === true ? ('all' as const) : undefined,
+    excelSafe: options.excelSafe,
+  });
+  return Object.keys(csv).length === 0 ? undefined : csv;
 }
 
 function milliseconds(seconds: number | undefined): number | undefined {

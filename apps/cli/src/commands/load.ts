@@ -1,6 +1,12 @@
 import { DEFAULT_LEDGER_SCHEMA } from '@copyline/config';
 import { CopylineError, type LoadSpecInput } from '@copyline/contracts';
-import { runLoad, type BusyPolicy } from '@copyline/copy';
+import {
+  loadManifest,
+  runLoad,
+  type BusyPolicy,
+  type LoadDeps,
+  type ManifestLoadInput,
+} from '@copyline/copy';
 import { Option, type Command } from 'commander';
 
 import { exitCodeOfReport } from '../exit-code.ts';
@@ -33,8 +39,8 @@ const SETTLE_TIMEOUT_SECONDS = 30;
 export function addLoadCommand(program: Command): void {
   const command = program
     .command('load')
-    .description('load a CSV file into a table, exactly once')
-    .argument('<file>', 'the CSV file')
+    .description('load a CSV file, or the files of an extract, into a table, exactly once')
+    .argument('<file>', 'the CSV file; or the .manifest.json of an extract')
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
     .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
     .option('--create', 'create the table from the data when it does not exist')
@@ -93,20 +99,20 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
         : 'Rolling back; again to leave at once',
     );
   });
-  const { report, error } = await runLoad(
-    specOf(file, options, ledgerSchemaOf(options, settings)),
-    {
-      connect: (signal) => target.connect(signal),
-      database: target.description,
-      whenBusy: { action: options.onBusy, timeoutMs: options.busyTimeout * 1000 },
-      settleTimeoutMs: options.settleTimeout * 1000,
-      onProgress: (step) => {
-        interruption.isCommitting = step.phase === 'commit' || step.phase === 'settle';
-        progress.show(step);
-      },
+  const deps: LoadDeps = {
+    connect: (signal) => target.connect(signal),
+    database: target.description,
+    whenBusy: { action: options.onBusy, timeoutMs: options.busyTimeout * 1000 },
+    settleTimeoutMs: options.settleTimeout * 1000,
+    onProgress: (step) => {
+      interruption.isCommitting = step.phase === 'commit' || step.phase === 'settle';
+      progress.show(step);
     },
-    interruption.signal,
-  );
+  };
+  const spec = specOf(file, options, ledgerSchemaOf(options, settings));
+  const { report, error } = isManifest(file)
+    ? await loadManifest(file, withoutForm(spec), deps, interruption.signal)
+    : await runLoad(spec, deps, interruption.signal);
   progress.clear();
   for (const { message } of report.warnings) terminal.warn(message);
   if (error === undefined) terminal.result(reportText(report, options.verbose === true));
@@ -117,4 +123,18 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {
   return { ...describedLoad(options), into: options.into, source: { path: file }, ledgerSchema };
+}
+
+function isManifest(file: string): boolean {
+  return file.endsWith('.manifest.json');
+}
+
+/** @throws CopylineError `USAGE` for flags about what the manifest says itself */
+function withoutForm({ source, dialect, columns, ...spec }: LoadSpecInput): ManifestLoadInput {
+  if (columns !== undefined || (dialect !== undefined && Object.keys(dialect).length > 0)) {
+    throw new CopylineError('USAGE', `${source.path} says itself how its files are written`, {
+      advice: 'Leave out --columns, --delimiter and the like.',
+    });
+  }
+  return spec;
 }

@@ -18,8 +18,10 @@ export function reportText(report: LoadReport, verbose: boolean): string {
   const add = (label: string, text: string): void => {
     lines.push(`  ${label.padEnd(9)} ${text}`);
   };
-  const [file] = report.files;
-  if (!report.deduplicated) add('source', `${source}, ${bytesText(file?.bytes ?? 0)}`);
+  const [file, ...others] = report.files;
+  const bytes = report.files.reduce((sum, each) => sum + each.bytes, 0);
+  const count = others.length === 0 ? '' : `${plural(report.files.length, 'file')}, `;
+  if (!report.deduplicated) add('source', `${source}, ${count}${bytesText(bytes)}`);
   add('target', report.target.database ?? '');
   add('time', timeText(report));
   if (report.rowsSuppressed > 0) {

@@ -7,6 +7,11 @@ export const EXTRACT_ERRORS = define({
     meaning: 'What is to be extracted is not one statement that reads.',
     advice: 'Give one SELECT, VALUES, TABLE or WITH; it runs in a read-only transaction.',
   },
+  VALUE_UNREPRESENTABLE: {
+    retry: 'never',
+    meaning: 'A value has no form in Parquet: infinity, a date BC, 24:00, NaN in a decimal.',
+    advice: 'Leave the row out with --where, or write the column as text: --query with a cast.',
+  },
   SINK_EXISTS: {
     retry: 'never',
     meaning: 'A file that the extract would write exists.',
@@ -41,6 +46,11 @@ export const EXTRACT_ERRORS = define({
     retry: 'never',
     meaning: 'The manifest is missing, cannot be read, or is not one.',
     advice: 'Give the path of the .manifest.json that the extract has written.',
+  },
+  MANIFEST_UNSUPPORTED: {
+    retry: 'never',
+    meaning: 'The files of the manifest are in a form that cannot be loaded yet.',
+    advice: 'Extract again as CSV without compression, and load that.',
   },
   MANIFEST_MISMATCH: {
     retry: 'never',

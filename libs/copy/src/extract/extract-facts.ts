@@ -23,6 +23,15 @@ export interface ExtractColumn {
   readonly type: string;
   /** pg_type.typcategory. */
   readonly category: string;
+  /** What it is stored and sent as: a domain's base, else itself. */
+  readonly base: {
+    /** pg_type.typname; of a type that is not PostgreSQL's own, nothing. */
+    readonly name: string;
+    /** pg_type.typtype: `e` for an enum. */
+    readonly kind: string;
+    /** As pg_attribute.atttypmod; -1 for none. */
+    readonly modifier: number;
+  };
 }
 
 /** pg_class.relkind of what can be read: tables, partitioned and foreign ones, both kinds of views. */
@@ -123,19 +132,41 @@ async function readColumns(connection: Connection, select: string): Promise<Extr
   if (described.columns.length === 0) {
     throw new CopylineError('QUERY_INVALID', 'The query has no columns');
   }
-  const { rows } = await connection.query<{ type: string; category: string }>(
-    `SELECT format_type(t.oid, asked.modifier) AS type, t.typcategory AS category
-       FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS asked (oid, modifier, position)
-       JOIN pg_type t ON t.oid = asked.oid
-      ORDER BY asked.position`,
-    [
-      described.columnTypes.map(({ oid }) => oid),
-      described.columnTypes.map(({ modifier }) => modifier),
-    ],
-  );
-  return described.columns.map((name, i) => ({
-    name,
-    type: rows[i]?.type ?? 'unknown',
-    category: rows[i]?.category ?? 'X',
-  }));
+  const { rows } = await connection.query<TypeRow>(TYPES, [
+    described.columnTypes.map(({ oid }) => oid),
+    described.columnTypes.map(({ modifier }) => modifier),
+  ]);
+  return described.columns.map((name, i) => {
+    const row = rows[i];
+    if (row === undefined) throw new CopylineError('INTERNAL', 'A type of the result is not known');
+    const { type, category, base, kind, modifier } = row;
+    return { name, type, category, base: { name: base, kind, modifier } };
+  });
 }
+
+interface TypeRow {
+  readonly type: string;
+  readonly category: string;
+  readonly base: string;
+  readonly kind: string;
+  readonly modifier: number;
+}
+
+/** Types by OID and modifier, in that order; domains are followed down to what they are made of. */
+const TYPES = `
+  WITH RECURSIVE asked AS (
+    SELECT t.oid, position, oids.modifier, t.typcategory AS category
+      FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS oids (oid, modifier, position)
+      JOIN pg_type t ON t.oid = oids.oid
+  ), chain AS (
+    SELECT position, oid, modifier FROM asked
+     UNION ALL
+    SELECT chain.position, t.typbasetype, t.typtypmod
+      FROM chain JOIN pg_type t ON t.oid = chain.oid AND t.typtype = 'd'
+  )
+  SELECT format_type(asked.oid, asked.modifier) AS type, asked.category, chain.modifier,
+         t.typtype AS kind,
+         CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname ELSE '' END AS base
+    FROM asked JOIN chain USING (position) JOIN pg_type t ON t.oid = chain.oid
+   WHERE t.typtype <> 'd'
+   ORDER BY position`;

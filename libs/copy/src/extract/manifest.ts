@@ -64,7 +64,7 @@ export async function verifyExtract(path: string, signal?: AbortSignal): Promise
   }
   for (const file of manifest.files) {
     throwIfAborted(signal);
-    const fault = await faultOf(join(dirname(path), file.name), file, signal);
+    const fault = await faultOf(join(dirname(path), file.name), file, manifest.format, signal);
     if (fault !== undefined) faults.push({ file: file.name, message: fault });
   }
   const [first] = faults;
@@ -82,6 +82,7 @@ export async function verifyExtract(path: string, signal?: AbortSignal): Promise
 async function faultOf(
   path: string,
   expected: ExtractedFile,
+  format: Manifest['format'],
   signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   try {
@@ -91,7 +92,13 @@ async function faultOf(
       return `it has ${String(bytes)} bytes, not ${String(expected.bytes)}`;
     }
     const digest = await digestFile(file, () => undefined, signal);
-    return digest === expected.digest ? undefined : 'its content is another';
+    if (digest !== expected.digest) return 'its content is another';
+    if (format === 'csv') return undefined;
+    const { footerRows } = await import('./parquet/index.ts');
+    const rows = await footerRows(file);
+    return rows === expected.rows
+      ? undefined
+      : `it has ${String(rows)} rows, not ${String(expected.rows)}`;
   } catch (error) {
     if (error instanceof CopylineError && error.code.startsWith('SOURCE_')) return error.message;
     throw error;

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createGzip, type Gzip } from 'node:zlib';
 
 import { createContentDigest, type ContentDigest } from '../source/content-digest.ts';
+import type { ContentFile } from './output.ts';
 import type { ByteTarget } from './sink/byte-target.ts';
 
 /**
@@ -10,9 +11,8 @@ import type { ByteTarget } from './sink/byte-target.ts';
  */
 const GZIP_LEVEL = 1;
 
-/** The content of one file on its way: compressed if wanted, digested as it will be stored. */
-export class OutputFile {
-  /** As stored. */
+/** Bytes on their way into a file: compressed if wanted, digested as they will be stored. */
+export class OutputFile implements ContentFile {
   bytes = 0;
   readonly #target: ByteTarget;
   readonly #digest: ContentDigest;
@@ -32,14 +32,12 @@ export class OutputFile {
     return new OutputFile(target, await createContentDigest(), compression === 'gzip');
   }
 
-  /** As `ByteTarget.write`. */
   write(bytes: Buffer): Promise<void> | undefined {
     if (this.#gzip === undefined) return this.#store(bytes);
     if (this.#gzip.destroyed) return this.#pumping;
     return this.#gzip.write(bytes) ? undefined : this.#drained(this.#gzip);
   }
 
-  /** Everything is stored. @returns the digest of the stored bytes */
   async finish(): Promise<string> {
     this.#gzip?.end();
     await this.#pumping;
@@ -47,7 +45,6 @@ export class OutputFile {
     return this.#digest.text();
   }
 
-  /** Ends what works here; what is stored is the target's affair. */
   discard(): void {
     this.#gzip?.destroy();
   }

@@ -1,6 +1,6 @@
 import { CopylineError, type ExtractedFile } from '@copyline/contracts';
 
-import { OutputFile } from './output-file.ts';
+import { sum } from './extract-recorder.ts';
 import type { ByteTarget } from './sink/byte-target.ts';
 
 /** When the next file begins. */
@@ -9,17 +9,35 @@ export interface SplitLimits {
   readonly bytes: number | undefined;
 }
 
+/** One file that is being written, in whatever form. */
+export interface ContentFile {
+  /** As stored, so far. */
+  readonly bytes: number;
+  /** As `ByteTarget.write`. */
+  write(bytes: Buffer): Promise<void> | undefined;
+  /** Everything is stored. @returns the digest of the stored bytes */
+  finish(): Promise<string>;
+  /** Ends what works here; what is stored is the target's affair. */
+  discard(): void;
+}
+
+/** What the files of an extract are made of; known when it is planned. */
+export interface ContentForm {
+  /** Whether the first row is a header, which every file has. */
+  readonly hasHeader: boolean;
+  /** @param rowsBefore rows of the extract that files before this one have */
+  readonly open: (target: ByteTarget, rowsBefore: number) => Promise<ContentFile>;
+}
+
 interface CurrentFile {
   readonly name: string;
-  readonly file: OutputFile;
+  readonly file: ContentFile;
   rows: number;
-  /** Before compression, the header among them. */
+  /** As the server has sent them, the header among them. */
   contentBytes: number;
 }
 
 export interface OutputOptions {
-  readonly compression: 'none' | 'gzip';
-  readonly hasHeader: boolean;
   /** `undefined`: everything goes into one file. */
   readonly split: SplitLimits | undefined;
   /** Opens the file of an ordinal, from 1. */
@@ -30,6 +48,7 @@ export interface OutputOptions {
 export class Output {
   readonly files: ExtractedFile[] = [];
   readonly #options: OutputOptions;
+  #form: ContentForm | undefined;
   #header: Buffer | undefined;
   #current: CurrentFile | undefined;
 
@@ -43,7 +62,8 @@ export class Output {
   }
 
   /** Opens the first file: an extract without a row has one, too. */
-  async begin(): Promise<void> {
+  async begin(form: ContentForm): Promise<void> {
+    this.#form = form;
     await this.#openNext();
   }
 
@@ -70,7 +90,7 @@ export class Output {
   async #putRows(piece: Buffer, rowEnds: readonly number[], limits: SplitLimits): Promise<void> {
     let ends = rowEnds;
     let start = 0;
-    if (this.#options.hasHeader && this.#header === undefined) {
+    if (this.#form?.hasHeader === true && this.#header === undefined) {
       start = ends[0] ?? 0;
       ends = ends.slice(1);
       this.#header = Buffer.from(piece.subarray(0, start));
@@ -110,9 +130,9 @@ export class Output {
   }
 
   async #openNext(): Promise<void> {
-    const { open, compression } = this.#options;
-    const { name, target } = await open(this.files.length + 1);
-    const file = await OutputFile.open(target, compression);
+    if (this.#form === undefined) throw new CopylineError('INTERNAL', 'The form is not known yet');
+    const { name, target } = await this.#options.open(this.files.length + 1);
+    const file = await this.#form.open(target, sum(this.files, 'rows'));
     this.#current = { name, file, rows: 0, contentBytes: 0 };
     if (this.#header !== undefined) await this.#write(this.#header, 0);
   }

@@ -1,17 +1,35 @@
-import type { ExtractSpec, Manifest, Warning } from '@copyline/contracts';
+import { CopylineError, type ExtractSpec, type Manifest, type Warning } from '@copyline/contracts';
 import { quoteIdentifier, quoteLiteral } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
 import { escapeOf } from '../csv/dialect.ts';
 import type { ExtractFacts } from './extract-facts.ts';
 import { guardedName, guardFormulas } from './formula-guard.ts';
-import { selectStatement } from './select-statement.ts';
+import type { ParquetCompression } from './parquet/codec.ts';
+import {
+  isCastToText,
+  isTextInstead,
+  parquetColumn,
+  type ParquetColumn,
+} from './parquet/parquet-column.ts';
+import { castToText, selectStatement } from './select-statement.ts';
 
 /** Everything that is decided about an extract before the first row moves. Plain data. */
 export interface ExtractPlan {
   readonly copyStatement: string;
-  /** Whether the first row that the server sends is the header. */
-  readonly hasHeader: boolean;
+  /** What the files are made of. */
+  readonly form:
+    | {
+        readonly format: 'csv';
+        /** Whether the first row that the server sends is the header. */
+        readonly hasHeader: boolean;
+        readonly compression: 'none' | 'gzip';
+      }
+    | {
+        readonly format: 'parquet';
+        readonly columns: readonly ParquetColumn[];
+        readonly compression: ParquetCompression;
+      };
   /** What the manifest says of all files together; known before they are. */
   readonly description: Omit<Manifest, 'extractId' | 'rows' | 'bytes' | 'files'>;
   readonly warnings: readonly Warning[];
@@ -47,15 +65,15 @@ export function sessionStatements(spec: ExtractSpec, isInside: boolean): string[
 /**
  * Decides how an extract is run. Pure: the same specification and facts give the same plan.
  *
- * @throws CopylineError `COLUMN_NOT_FOUND`
+ * @throws CopylineError `COLUMN_NOT_FOUND`, `QUERY_INVALID`
  */
 export function planExtract(spec: ExtractSpec, facts: ExtractFacts): ExtractPlan {
-  const { csv } = spec;
   const plain = selectStatement(spec.from, facts.table);
-  const select = csv.excelSafe ? guardFormulas(plain, facts.columns) : plain;
+  const { select, options, form, described, warnings } =
+    formatOf(spec) === 'parquet' ? planParquet(spec, plain, facts) : planCsv(spec, plain, facts);
   return {
-    copyStatement: `COPY (\n${select}\n) TO STDOUT ${copyOptions(csv)}`,
-    hasHeader: csv.header,
+    copyStatement: `COPY (\n${select}\n) TO STDOUT ${options}`,
+    form,
     description: {
       manifest: 1,
       startedAt: facts.startedAt,
@@ -65,21 +83,91 @@ export function planExtract(spec: ExtractSpec, facts: ExtractFacts): ExtractPlan
         fingerprint: `sha256:${createHash('sha256').update(select).digest('hex')}`,
       },
       session: facts.session,
-      format: spec.format,
+      compression: form.compression,
+      ...described,
+    },
+    warnings: [...rowSecurityWarnings(facts), ...warnings],
+  };
+}
+
+/** What a format adds to the plan. */
+interface FormatPlan {
+  readonly select: string;
+  readonly options: string;
+  readonly form: ExtractPlan['form'];
+  readonly described: Pick<Manifest, 'format' | 'csv' | 'columns'>;
+  readonly warnings: readonly Warning[];
+}
+
+function planCsv({ csv, ...spec }: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
+  const compression = compressionOf(spec);
+  return {
+    select: csv.excelSafe ? guardFormulas(plain, facts.columns) : plain,
+    options: copyOptions(csv),
+    form: { format: 'csv', hasHeader: csv.header, compression },
+    described: {
+      format: 'csv',
       csv: { ...csv, escape: escapeOf(dialectOf(csv)) },
-      compression: compressionOf(spec),
       columns: facts.columns.map(({ name, type }) => ({
         name: csv.excelSafe ? guardedName(name) : name,
         type,
       })),
     },
-    warnings: planWarnings(spec, facts),
+    warnings: csv.excelSafe
+      ? [
+          {
+            code: 'VALUES_ALTERED',
+            message: 'excelSafe has put an apostrophe before texts that a spreadsheet would run',
+          },
+        ]
+      : [],
+  };
+}
+
+/** @throws CopylineError `QUERY_INVALID` for columns of the same name: readers find them by it */
+function planParquet(spec: ExtractSpec, plain: string, { columns }: ExtractFacts): FormatPlan {
+  const twice = columns.find(({ name }, i) => columns.findIndex((c) => c.name === name) < i);
+  if (twice !== undefined) {
+    throw new CopylineError('QUERY_INVALID', `Two columns are called ${twice.name}`, {
+      advice: 'Give each column a name of its own: select … as …',
+    });
+  }
+  const planned = columns.map(parquetColumn);
+  const asText = columns.filter(isTextInstead);
+  const casts = columns.map(isCastToText);
+  return {
+    select: casts.includes(true) ? castToText(plain, columns, casts) : plain,
+    options: '(FORMAT binary)',
+    form: { format: 'parquet', columns: planned, compression: parquetCompressionOf(spec) },
+    described: { format: 'parquet', columns: columns.map(({ name, type }) => ({ name, type })) },
+    warnings:
+      asText.length === 0
+        ? []
+        : [
+            {
+              code: 'COLUMNS_AS_TEXT',
+              message: `Parquet has no type for them, so they are text: ${asText
+                .map(({ name, type }) => `${name} (${type})`)
+                .join(', ')}`,
+            },
+          ],
   };
 }
 
 /** What is asked for, else what the name of the file says. */
-export function compressionOf({ compression, to }: ExtractSpec): 'none' | 'gzip' {
-  return compression ?? (to !== 'stdout' && to.path.endsWith('.gz') ? 'gzip' : 'none');
+export function formatOf({ format, to }: Pick<ExtractSpec, 'format' | 'to'>): 'csv' | 'parquet' {
+  return format ?? (to !== 'stdout' && /\.parquet$/i.test(to.path) ? 'parquet' : 'csv');
+}
+
+/** What is asked for, else what the name of the file says. */
+function compressionOf({ compression, to }: Omit<ExtractSpec, 'csv'>): 'none' | 'gzip' {
+  if (compression === 'none' || compression === 'gzip') return compression;
+  return to !== 'stdout' && to.path.endsWith('.gz') ? 'gzip' : 'none';
+}
+
+/** Snappy is what readers of Parquet expect, and costs next to nothing. */
+function parquetCompressionOf({ compression }: ExtractSpec): ParquetCompression {
+  return compression === 'none' || compression === 'zstd' ? compression : 'snappy';
 }
 
 /** The part of a dialect that also a reader knows. */
@@ -107,19 +195,8 @@ function copyOptions(csv: ExtractSpec['csv']): string {
   return `(${options.join(', ')})`;
 }
 
-function planWarnings(spec: ExtractSpec, { table }: ExtractFacts): Warning[] {
-  const warnings: Warning[] = [];
-  if (table?.rowSecurity === true) {
-    warnings.push({
-      code: 'ROW_SECURITY',
-      message: `Row-level security decides which rows of ${table.schema}.${table.name} this role sees`,
-    });
-  }
-  if (spec.csv.excelSafe) {
-    warnings.push({
-      code: 'VALUES_ALTERED',
-      message: 'excelSafe has put an apostrophe before texts that a spreadsheet would run',
-    });
-  }
-  return warnings;
+function rowSecurityWarnings({ table }: ExtractFacts): Warning[] {
+  if (table?.rowSecurity !== true) return [];
+  const message = `Row-level security decides which rows of ${table.schema}.${table.name} this role sees`;
+  return [{ code: 'ROW_SECURITY', message }];
 }

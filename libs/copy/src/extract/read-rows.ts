@@ -3,7 +3,9 @@ import { Rollback, untilAborted, type Connection } from '@copyline/dws-client';
 
 import { asQueryError, gatherExtractFacts } from './extract-facts.ts';
 import type { ExtractRecorder } from './extract-recorder.ts';
-import type { Output } from './output.ts';
+import { OutputFile } from './output-file.ts';
+import type { ContentForm, Output } from './output.ts';
+import { BinaryFrame } from './parquet/binary-frame.ts';
 import { planExtract, sessionStatements, type ExtractPlan } from './plan-extract.ts';
 import { cancelOnAbort, type StopSignal } from './stop-signal.ts';
 
@@ -56,19 +58,22 @@ async function copy(
   { connection, output, recorder, stop: { signal } }: Reading,
 ): Promise<number> {
   const out = connection.copyOut(plan.copyStatement, {
-    rowAligned: output.isSplit,
+    rowAligned: output.isSplit || plan.form.format === 'parquet',
     signal,
     savepoint: false, // the block around it is ours, and is rolled back as a whole
   });
-  const headers = plan.hasHeader ? 1 : 0;
-  const rowsReceived = (): number => Math.max(0, out.rowsReceived - headers);
-  await output.begin();
+  const form = await contentForm(plan);
+  const headers = form.hasHeader ? 1 : 0;
+  const frame = plan.form.format === 'parquet' ? new BinaryFrame() : undefined;
+  const rowsReceived = (): number => frame?.rows ?? Math.max(0, out.rowsReceived - headers);
+  await output.begin(form);
   recorder.enter('copy');
   let bytes = 0;
   try {
     for await (const piece of out) {
       bytes += piece.length;
-      const room = output.put(piece, out.rowEnds);
+      const rows = frame?.rowsOf(piece, out.rowEnds) ?? { bytes: piece, rowEnds: out.rowEnds };
+      const room = output.put(rows.bytes, rows.rowEnds);
       recorder.progress(rowsReceived(), bytes);
       if (room !== undefined) await untilAborted(room, signal);
     }
@@ -82,4 +87,22 @@ async function copy(
     'COUNT_MISMATCH',
     `The server has counted ${String(out.rowCount)} rows, ${String(rowsReceived())} have come`,
   );
+}
+
+async function contentForm({ form }: ExtractPlan): Promise<ContentForm> {
+  if (form.format === 'csv') {
+    const { hasHeader, compression } = form;
+    return { hasHeader, open: (target) => OutputFile.open(target, compression) };
+  }
+  // Only when it is wanted: every other command starts sooner without.
+  const { openCodec, ParquetFile } = await import('./parquet/index.ts');
+  const codec = await openCodec(form.compression);
+  return {
+    hasHeader: false,
+    open: async (target, rowsBefore) => {
+      // Its pages are packed; the file as a whole is not.
+      const store = await OutputFile.open(target, 'none');
+      return new ParquetFile(store, form.columns, codec, rowsBefore);
+    },
+  };
 }

@@ -15,13 +15,16 @@ import { parseTableName } from '../plan/table-name.ts';
 import { ExtractRecorder, sum, type ExtractProgress } from './extract-recorder.ts';
 import { formatManifest, readManifest } from './manifest.ts';
 import { Output, type OutputOptions } from './output.ts';
-import { compressionOf, dialectOf, type ExtractPlan } from './plan-extract.ts';
+import { dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
 import { readRows } from './read-rows.ts';
 import { Destination } from './sink/destination.ts';
 import { manifestName, splitName } from './sink/file-names.ts';
 import type { PartFile } from './sink/part-file.ts';
 import { StandardOutput } from './sink/standard-output.ts';
 import { StopSignal } from './stop-signal.ts';
+
+/** Beside none. */
+const COMPRESSIONS = { csv: ['gzip'], parquet: ['snappy', 'zstd'] };
 
 /** What an extract needs from the outside. */
 export interface ExtractDeps {
@@ -97,11 +100,24 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
   }
   const spec = parsed.data;
   dialectBytes(dialectOf(spec.csv));
+  assertFormat(spec, 'csv' in input && input.csv !== undefined);
   if ('table' in spec.from) parseTableName(spec.from.table);
   if (spec.to === 'stdout' && isSplit(spec)) {
     throw new CopylineError('CONFIG_INVALID', 'The standard output cannot be split into files');
   }
   return spec;
+}
+
+function assertFormat(spec: ExtractSpec, hasCsv: boolean): void {
+  const format = formatOf(spec);
+  const { compression = 'none' } = spec;
+  const fault =
+    format === 'parquet' && hasCsv
+      ? 'A Parquet file has no delimiters, quotes or header'
+      : compression !== 'none' && !COMPRESSIONS[format].includes(compression)
+        ? `A file in ${format} is compressed with ${COMPRESSIONS[format].join(' or ')}`
+        : undefined;
+  if (fault !== undefined) throw new CopylineError('CONFIG_INVALID', fault);
 }
 
 async function toFiles(run: ExtractRun, to: FilePlace): Promise<ExtractReport> {
@@ -196,11 +212,7 @@ async function toStandardOutput(run: ExtractRun): Promise<ExtractReport> {
 
 function outputOptions(spec: ExtractSpec): Omit<OutputOptions, 'open'> {
   const { rowsPerFile: rows, bytesPerFile: bytes } = spec;
-  return {
-    compression: compressionOf(spec),
-    hasHeader: spec.csv.header,
-    split: isSplit(spec) ? { rows, bytes } : undefined,
-  };
+  return { split: isSplit(spec) ? { rows, bytes } : undefined };
 }
 
 function isSplit({ rowsPerFile, bytesPerFile }: ExtractSpec): boolean {

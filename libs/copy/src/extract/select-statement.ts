@@ -33,6 +33,21 @@ export function selectStatement(from: ExtractSpec['from'], table: SourceTable | 
   return where === undefined ? select : `${select} WHERE (\n${where}\n)`;
 }
 
+/** The same SELECT with some columns as the text that the server writes of them. */
+export function castToText(
+  select: string,
+  columns: readonly { readonly name: string }[],
+  isCast: readonly boolean[],
+): string {
+  // Names may occur twice; positions do not.
+  const positions = columns.map((_, i) => `c${String(i + 1)}`);
+  const expressions = columns.map(({ name }, i) => {
+    const cast = isCast[i] === true ? '::text' : '';
+    return `${positions[i] ?? ''}${cast} AS ${quoteIdentifier(name)}`;
+  });
+  return `SELECT ${expressions.join(', ')} FROM (\n${select}\n) AS extract (${positions.join(', ')})`;
+}
+
 /**
  * What the server is asked to learn the columns of a SELECT. With a parameter the statement goes by
  * the extended protocol, where the server refuses more than one statement before any of them runs.

@@ -14,16 +14,17 @@ interface ProductSession extends Row {
 }
 
 /**
- * Fails when a session of the product still works, or sits in a transaction, in this database
+ * Fails when a session of the product still works, or sits in a transaction, in a database
  * after a bounded wait. Idle sessions are a pool's right.
  */
 export async function expectNoBusyProductSession(
   client: pg.Client,
+  database: string,
   graceMs = GRACE_MS,
 ): Promise<void> {
   let left: ProductSession[] = [];
   const gone = async (): Promise<boolean> => {
-    left = await busyProductSessions(client);
+    left = await busyProductSessions(client, database);
     return left.length === 0;
   };
   await waitFor('the sessions of the product to end', gone, { timeoutMs: graceMs }).catch(
@@ -35,21 +36,23 @@ export async function expectNoBusyProductSession(
 }
 
 /** Ends what a failed test left behind, so that it holds no lock against the next test. */
-export async function terminateProductSessions(client: pg.Client): Promise<void> {
+export async function terminateProductSessions(client: pg.Client, database: string): Promise<void> {
   await client.query(
     `select pg_terminate_backend(pid) from pg_stat_activity
-      where datname = current_database() and application_name like 'copyline%'`,
+      where datname = $1 and application_name like 'copyline%'`,
+    [database],
   );
 }
 
-function busyProductSessions(client: pg.Client): Promise<ProductSession[]> {
+function busyProductSessions(client: pg.Client, database: string): Promise<ProductSession[]> {
   return rowsOf<ProductSession>(
     client,
     `select pid, application_name, state, wait_event, left(query, 200) as query
        from pg_stat_activity
-      where datname = current_database()
+      where datname = $1
         and application_name like 'copyline%'
         and (state = 'active' or state like 'idle in transaction%')
       order by pid`,
+    [database],
   );
 }

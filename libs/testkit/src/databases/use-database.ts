@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import pg from 'pg';
 import { beforeEach, type TestContext } from 'vitest';
 import type { TestServer } from '../servers/test-server.ts';
+import { adminSession } from './admin-session.ts';
 import { expectNoBusyProductSession, terminateProductSessions } from './product-sessions.ts';
 import { openClient, rowsOf } from './sql-client.ts';
 import type { TestDatabase } from './test-database.ts';
@@ -28,7 +29,9 @@ interface Place {
 export function useOwnDatabase(server: TestServer): TestDatabase {
   return usePlace(server, (name) => {
     const identifier = pg.escapeIdentifier(name);
-    const admin = (statement: string): Promise<void> => asAdmin(server, statement);
+    const admin = async (statement: string): Promise<void> => {
+      await (await adminSession(server)).query(statement);
+    };
     return {
       database: name,
       schema: 'public',
@@ -50,7 +53,9 @@ export function useTestDatabase(server: TestServer): TestDatabase {
   return usePlace(server, (name) => {
     const identifier = pg.escapeIdentifier(name);
     const dropSchema = `drop schema if exists ${identifier} cascade`;
-    const run = (statements: string): Promise<void> => asAdmin(server, statements, database);
+    const run = async (statements: string): Promise<void> => {
+      await (await adminSession(server, database)).query(statements);
+    };
     return {
       database,
       schema: name,
@@ -58,12 +63,12 @@ export function useTestDatabase(server: TestServer): TestDatabase {
         const statements = `${dropSchema}; create schema ${identifier}`;
         await run(statements).catch(async (error: unknown) => {
           if ((error as pg.DatabaseError).code !== UNKNOWN_DATABASE) throw error;
-          await asAdmin(server, `create database ${database} template template0`);
+          const admin = await adminSession(server);
+          await admin.query(`create database ${database} template template0`);
           await run(statements);
         });
       },
-      // A forgotten lock must end as an error that names the statement, not as a hanging hook.
-      drop: () => run(`set lock_timeout = '10s'; ${dropSchema}`),
+      drop: () => run(dropSchema),
     };
   });
 }
@@ -119,19 +124,18 @@ async function leave(
 ): Promise<void> {
   // The test's own sessions first: they may hold a gate the product waits for.
   await Promise.all(clients.map((client) => client.end()));
-  const watcher = await openClient(server.url(place.database));
+  const watcher = await adminSession(server);
   let passed = context.task.result?.state !== 'fail';
   try {
-    if (passed) await expectNoBusyProductSession(watcher);
+    if (passed) await expectNoBusyProductSession(watcher, place.database);
   } catch (error) {
     passed = false;
     throw error;
   } finally {
     if (!passed) {
-      await terminateProductSessions(watcher);
+      await terminateProductSessions(watcher, place.database);
       console.error(whereToLook(context, server, place));
     }
-    await watcher.end();
   }
   if (passed) await place.drop();
 }
@@ -150,13 +154,4 @@ function nameFor({ task }: TestContext, ordinal: number): string {
   const hash = createHash('sha256').update(key).digest('hex').slice(0, 8);
   const words = task.name.toLowerCase().replace(/[^a-z0-9]+/g, '_');
   return `test_${words.slice(0, 40).replace(/^_|_$/g, '')}_${hash}`;
-}
-
-async function asAdmin(server: TestServer, statements: string, database?: string): Promise<void> {
-  const client = await openClient(server.url(database));
-  try {
-    await client.query(statements);
-  } finally {
-    await client.end();
-  }
 }
