@@ -46,6 +46,7 @@ function ofExtract({ from, csv, ...extract }: ExtractRequest): Possible[] {
     ['Query', 'query' in from && from.query],
     ['Columns', table?.columns?.join(', ') ?? false],
     ['Where', table?.where ?? false],
+    ['Format', extract.format ?? false],
     ['Existing files', extract.overwrite && 'replaced'],
     ['Compression', extract.compression ?? false],
     ['Rows per file', rowsPerFile !== undefined && countText(rowsPerFile)],

@@ -1,5 +1,6 @@
 import {
   CopylineError,
+  csvOutputSchema,
   extractSpecSchema,
   type ExtractReport,
   type ExtractSpec,
@@ -9,6 +10,7 @@ import {
 import { untilAborted, type Connection } from '@copyline/dws-client';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
+import { isDeepStrictEqual } from 'node:util';
 
 import { dialectBytes } from '../csv/dialect.ts';
 import { parseTableName } from '../plan/table-name.ts';
@@ -100,7 +102,7 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
   }
   const spec = parsed.data;
   dialectBytes(dialectOf(spec.csv));
-  assertFormat(spec, 'csv' in input && input.csv !== undefined);
+  assertFormat(spec);
   if ('table' in spec.from) parseTableName(spec.from.table);
   if (spec.to === 'stdout' && isSplit(spec)) {
     throw new CopylineError('CONFIG_INVALID', 'The standard output cannot be split into files');
@@ -108,9 +110,11 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
   return spec;
 }
 
-function assertFormat(spec: ExtractSpec, hasCsv: boolean): void {
+function assertFormat(spec: ExtractSpec): void {
   const format = formatOf(spec);
   const { compression = 'none' } = spec;
+  // A submitted extract has all defaults filled in: only what differs from them was asked for.
+  const hasCsv = !isDeepStrictEqual(spec.csv, csvOutputSchema.parse({}));
   const fault =
     format === 'parquet' && hasCsv
       ? 'A Parquet file has no delimiters, quotes or header'
