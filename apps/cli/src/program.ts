@@ -7,15 +7,19 @@ import { addInitCommand } from './commands/init.ts';
 import { addJobsCommands } from './commands/jobs.ts';
 import { addLoadCommand } from './commands/load.ts';
 import { addQueryCommand } from './commands/query.ts';
+import { addRejectsCommands } from './commands/rejects.ts';
 import { addSchemaCommand } from './commands/schema.ts';
 import { addSubmitCommand } from './commands/submit.ts';
 import { addUpCommand } from './commands/up.ts';
+import { addValidateCommand } from './commands/validate.ts';
 import { addVerifyCommand } from './commands/verify.ts';
 
 const EXAMPLES = `
 Examples:
   copyline load orders.csv --into sales.orders --create
   copyline load orders.csv --into sales.orders --target postgresql://etl@db/warehouse
+  copyline load orders.csv --into sales.orders --on-error continue --rejects bad.csv
+  copyline validate orders.csv --into sales.orders
   copyline schema orders.csv
   copyline extract --table sales.orders --to orders.csv
   copyline query 'select count(*) from sales.orders'
@@ -25,7 +29,7 @@ Examples:
 
 Exit codes:
   0 done   1 failed, nothing loaded   2 usage or configuration
-  3 loaded with rejects   4 outcome unknown   130 interrupted and rolled back`;
+  3 loaded with rejects, or errors found   4 outcome unknown   130 interrupted and rolled back`;
 
 /** The command line as data: `docs/cli.md` is generated from it. */
 export function buildProgram(version: string): Command {
@@ -35,6 +39,8 @@ export function buildProgram(version: string): Command {
     .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
     .addHelpText('after', `${environmentText()}${EXAMPLES}`);
   addLoadCommand(program);
+  addValidateCommand(program);
+  addRejectsCommands(program);
   addExtractCommand(program);
   addVerifyCommand(program);
   addSchemaCommand(program);

@@ -59,8 +59,8 @@ export const extractSpecSchema = z.strictObject({
   ]),
   /** Default: parquet for a path that ends in `.parquet`, else csv. */
   format: z.enum(['csv', 'parquet']).optional(),
-  /** Only of CSV. */
-  csv: csvOutputSchema.default(csvOutputSchema.parse({})),
+  /** Only of CSV; without it, all its defaults. */
+  csv: csvOutputSchema.optional(),
   /**
    * Of CSV none or gzip, by default gzip for a path that ends in `.gz`; of Parquet none, zstd or, by
    * default, snappy.

@@ -10,12 +10,18 @@ export type {
 } from './copyline-error.ts';
 
 // What a load is
-export { csvDialectSchema, loadSpecSchema } from './load-spec.ts';
-export type { CsvDialect, LoadSpec, LoadSpecInput } from './load-spec.ts';
+export { csvDialectSchema, loadSpecSchema, rejectLimitSchema } from './load-spec.ts';
+export type { CsvDialect, LoadSpec, LoadSpecInput, RejectLimit } from './load-spec.ts';
+export { columnMappingSchema } from './column-mapping.ts';
+export type { ColumnMappingSpec, SetValue } from './column-mapping.ts';
 
 // What became of it
 export { loadReportSchema, refusedReport, reportError, reportErrorSchema } from './load-report.ts';
-export type { LoadReport, ReportError, Warning } from './load-report.ts';
+export type { ColumnsReport, LoadReport, ReportError, Warning } from './load-report.ts';
+export { refusedValidateReport, validateReportSchema } from './validate-report.ts';
+export type { ValidateReport } from './validate-report.ts';
+export { rejectSchema } from './reject.ts';
+export type { RejectReport } from './reject.ts';
 
 // An extract, what became of it, and the manifest that it leaves
 export { csvOutputSchema, extractSpecSchema } from './extract-spec.ts';

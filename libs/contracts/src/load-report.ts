@@ -2,6 +2,7 @@ import { z } from 'zod';
 
 import { asCopylineError, type CopylineError } from './copyline-error.ts';
 import { ERRORS, type ErrorCode } from './errors.ts';
+import { rejectSchema } from './reject.ts';
 
 const count = z.int().nonnegative();
 const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
@@ -26,6 +27,19 @@ export const reportErrorSchema = z.strictObject({
   advice: z.string(),
 });
 export type ReportError = z.infer<typeof reportErrorSchema>;
+
+/** What became of fields and columns; names in their order. */
+export const columnsReportSchema = z.strictObject({
+  /** Columns that fields were loaded into. */
+  loaded: z.array(z.string()),
+  /** Fields that were not loaded, as the file calls them. */
+  skipped: z.array(z.string()),
+  /** Columns that the load has set. */
+  set: z.array(z.string()),
+  /** Columns left to their default, else NULL. */
+  defaulted: z.array(z.string()),
+});
+export type ColumnsReport = z.infer<typeof columnsReportSchema>;
 
 export const warningSchema = z.strictObject({ code: z.string(), message: z.string() });
 export type Warning = z.infer<typeof warningSchema>;
@@ -73,14 +87,18 @@ export const loadReportSchema = z.strictObject({
   lane: z
     .strictObject({
       /** Which of them was planned; single chunks may have taken the other one. */
-      name: z.enum(['binary', 'byte']),
+      name: z.enum(['binary', 'text', 'byte']),
       reason: z.string(),
       rowsBinary: count,
       rowsText: count,
     })
     .nullable(),
+  /** `null` before there was a plan, and in reports of older versions. */
+  columns: columnsReportSchema.nullable().default(null),
   attempts: count,
   deduplicated: z.boolean(),
+  /** The first refused records; all of them are in the ledger. Also of a load that had too many. */
+  rejects: z.array(rejectSchema).default([]),
   warnings: z.array(warningSchema),
   error: reportErrorSchema.nullable(),
 });
@@ -126,8 +144,10 @@ export function refusedReport(error: CopylineError): LoadReport {
     durationMs: 0,
     phases: {},
     lane: null,
+    columns: null,
     attempts: 0,
     deduplicated: false,
+    rejects: [],
     warnings: [],
     error: reportError(error),
   };

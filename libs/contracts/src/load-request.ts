@@ -39,10 +39,12 @@ export const EMBEDDED_CONNECTION = 'embedded';
  * A load as it is submitted: like a load on the command line, but source and target are names, which
  * each worker looks up in its own configuration. It never holds a secret.
  */
-export const loadRequestSchema = loadSpecSchema.omit({ source: true, ledgerSchema: true }).extend({
-  source: sourceNameSchema,
-  connection: nameSchema.default(EMBEDDED_CONNECTION),
-});
+export const loadRequestSchema = loadSpecSchema
+  .omit({ source: true, ledgerSchema: true, rejectsFile: true })
+  .extend({
+    source: sourceNameSchema,
+    connection: nameSchema.default(EMBEDDED_CONNECTION),
+  });
 /** As it is run, all defaults filled in. */
 export type LoadRequest = z.infer<typeof loadRequestSchema>;
 /** As it is written. */

@@ -1,12 +1,18 @@
 import { z } from 'zod';
 
+import { columnMappingSchema, storable } from './column-mapping.ts';
+
 /** 64 MiB: far above any sane record, far below what an unclosed quote would take. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
-/** What no database stores as text: NUL, and half of a character beyond 16 bits. */
-const storable = z
-  .string()
-  .refine((text) => !/[\0\p{Cs}]/u.test(text), 'has a NUL or half a surrogate pair');
+/** `100` records, or `0.5%` of all records. */
+export const rejectLimitSchema = z.union([
+  z.int().nonnegative(),
+  z
+    .string()
+    .regex(/^(100|\d{1,2}(\.\d{1,6})?)%$/, 'is a whole number or a percentage such as 0.5%'),
+]);
+export type RejectLimit = z.infer<typeof rejectLimitSchema>;
 
 /** How a CSV file is written. */
 export const csvDialectSchema = z.strictObject({
@@ -24,6 +30,8 @@ export const csvDialectSchema = z.strictObject({
   skipLines: z.int().nonnegative().default(0),
   /** Blank lines are nothing, rather than records with one empty field. */
   skipBlankLines: z.boolean().default(false),
+  /** Blanks and tabs around values that do not belong to them: of unquoted fields, or of all. */
+  trim: z.enum(['none', 'unquoted', 'all']).default('none'),
 });
 export type CsvDialect = z.infer<typeof csvDialectSchema>;
 
@@ -42,9 +50,10 @@ export const loadSpecSchema = z.strictObject({
   format: z.literal('csv').default('csv'),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
   /** How the records reach the server. Default: the fastest lane that can take them. */
-  lane: z.enum(['binary', 'byte']).optional(),
+  lane: z.enum(['binary', 'text', 'byte']).optional(),
   /** Columns for the fields by position; without it the header's names decide. */
   columns: z.array(storable.min(1)).min(1).optional(),
+  mapping: columnMappingSchema.default(columnMappingSchema.parse({})),
   /** Create the table from the data when it does not exist. */
   create: z.boolean().default(false),
   /** A source of zero bytes is a load of zero rows instead of an error. */
@@ -58,6 +67,12 @@ export const loadSpecSchema = z.strictObject({
   /** Load again although the ledger knows the content; recorded. */
   force: z.boolean().default(false),
   maxRecordBytes: z.int().positive().default(MAX_RECORD_BYTES),
+  /** What a record that is refused does: end the load, or be kept as a reject while the load goes on. */
+  onError: z.enum(['abort', 'continue']).default('abort'),
+  /** So many rejects are allowed, or such a share of the records; one more ends the load. */
+  rejectLimit: rejectLimitSchema.optional(),
+  /** A file for the rejects, written after COMMIT; their reasons stand in `<file>.jsonl`. */
+  rejectsFile: z.string().min(1).optional(),
 });
 /** A load as it is run, all defaults filled in. */
 export type LoadSpec = z.infer<typeof loadSpecSchema>;

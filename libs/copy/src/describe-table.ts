@@ -3,8 +3,8 @@ import { CopylineError, type LoadSpecInput } from '@copyline/contracts';
 import type { Evidence } from './csv/infer-types.ts';
 import { inferColumns } from './infer-columns.ts';
 import type { LoadProgress } from './load-progress.ts';
-import { columnDefinition, createTable } from './plan/create-table.ts';
-import { mapFields } from './plan/map-fields.ts';
+import { columnDefinition, createdTypes, createTable } from './plan/create-table.ts';
+import { columnsOf, mapFields } from './plan/map-fields.ts';
 import { parseTableName } from './plan/table-name.ts';
 import { parseSpec } from './run-load.ts';
 import { LocalFile } from './source/local-file.ts';
@@ -40,22 +40,28 @@ export async function describeTable(
   try {
     const head = await readSourceHead(file, spec.dialect, spec.maxRecordBytes);
     const source = { name: file.name, canonical: file.canonical, version: file.version, head };
-    const { columns: names } = mapFields(spec, source, undefined);
+    const mapping = mapFields(spec, source, undefined);
     const bytesTotal = file.version.bytes;
     const inferred = await inferColumns(
       spec,
-      head,
+      source,
       file,
       (bytesRead) => {
         onProgress({ phase: 'infer types', bytesRead, bytesTotal, rowsParsed: 0 });
       },
       signal,
     );
+    const names = columnsOf(mapping);
+    const types = createdTypes(
+      mapping,
+      inferred.map(({ type }) => type),
+    );
+    const evidence = inferred.filter((_, i) => mapping.fields[i] !== undefined);
     const columns = names.map((name, i) => {
-      const { type, because } = inferred[i] ?? { type: 'text' as const, because: undefined };
+      const type = types[i] ?? 'text';
+      const { because } = evidence[i] ?? { because: undefined };
       return { name, type, definition: columnDefinition(name, type), because };
     });
-    const types = columns.map(({ type }) => type);
     return { columns, sql: createTable(table, names, types) };
   } catch (error) {
     throw error instanceof CopylineError ? error.with({ source: file.name }) : error;

@@ -1,43 +1,22 @@
 import { asCopylineError, CopylineError, reportError, type LoadReport } from '@copyline/contracts';
-import { quoteTable, sqlstateOf, throwIfAborted, type Connection } from '@copyline/dws-client';
+import { quoteTable, throwIfAborted, type Connection } from '@copyline/dws-client';
 
-import { encoderFor, type FieldEncoder } from './encode/index.ts';
-import { CopyTrail } from './lanes/checkpoints.ts';
-import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
-import { csvPieces } from './lanes/csv-pieces.ts';
+import { copyRecords } from './copy-records.ts';
+import type { Execution } from './execution.ts';
 import { Ledger } from './ledger/ledger.ts';
 import type { Claim, DoneLoad, LoadIdentity } from './ledger/ledger-records.ts';
-import type { LoadCounts, LoadRecorder } from './load-progress.ts';
-import { locateServerError } from './locate-error.ts';
-import { isEmptyTable, type LoadFacts } from './plan/facts.ts';
-import type { LanePlan } from './plan/plan-lane.ts';
-import { assertSameFingerprint, type LedgerPlan, type LoadPlan } from './plan/plan-load.ts';
+import type { LoadCounts } from './load-progress.ts';
+import { isEmptyTable } from './plan/facts.ts';
+import { assertSameFingerprint, type LedgerPlan } from './plan/plan-load.ts';
+import {
+  openRejectFiles,
+  openRejectTable,
+  publishRejects,
+  rejectLog,
+} from './rejects/publish-rejects.ts';
 import { settleCommit } from './settle-commit.ts';
-import { waitForClaim, type BusyPolicy } from './wait-for-claim.ts';
-import { createContentDigest, digestFile, type ContentDigest } from './source/content-digest.ts';
-import type { LocalFile } from './source/local-file.ts';
-
-/** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
-const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
-
-export interface Execution {
-  readonly plan: LoadPlan;
-  readonly facts: LoadFacts;
-  readonly loadId: string;
-  readonly slot: string;
-  /** Host and process, for the ledger. */
-  readonly client: string;
-  readonly owner: string | undefined;
-  readonly file: LocalFile;
-  readonly connection: Connection;
-  readonly recorder: LoadRecorder;
-  readonly signal: AbortSignal | undefined;
-  /** A connection of its own, for what must be done when the load's connection is lost. */
-  readonly connect: () => Promise<Connection>;
-  readonly whenBusy: BusyPolicy;
-  /** How long to look for the outcome of a COMMIT whose answer was lost, in milliseconds. */
-  readonly settleTimeoutMs: number;
-}
+import { waitForClaim } from './wait-for-claim.ts';
+import { createContentDigest, digestFile } from './source/content-digest.ts';
 
 /** The transaction found, at its end, that another run has stored the same content. */
 class ContentKnown extends Error {
@@ -65,13 +44,16 @@ export async function executePlan(execution: Execution): Promise<LoadReport> {
 async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
   const { recorder, connection } = execution;
   recorder.warn('NO_LEDGER', 'Without a ledger a repeated load stores the rows again');
+  const files = await openRejectFiles(execution);
   try {
     const counts = await connection.transaction(
-      () => copyAndReconcile(execution, undefined),
+      () => copyRecords(execution, undefined, rejectLog(execution.plan, files)),
       transactionOptions(execution),
     );
+    await files?.publish();
     return recorder.loaded(counts);
   } catch (error) {
+    await files?.discard();
     const known = asCopylineError(error);
     throw known.code === 'COMMIT_UNKNOWN'
       ? new CopylineError('IN_DOUBT', 'The answer to COMMIT was lost, and there is no ledger', {
@@ -106,6 +88,7 @@ async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<L
     }
     await settle(execution, plan, identity, error);
   }
+  if (counts.rowsRejected > 0) await publishRejects(execution, plan, execution.loadId);
   return execution.recorder.loaded(counts);
 }
 
@@ -141,7 +124,11 @@ async function runTransaction(
   const digest = await createContentDigest();
   return connection.transaction(async () => {
     await ledger.lock(identity, claim);
-    const counts = await copyAndReconcile(execution, digest);
+    const counts = await copyRecords(
+      execution,
+      digest,
+      rejectLog(plan, await openRejectTable(execution)),
+    );
     const content = digest.text();
     const isNew = await ledger.complete(identity, {
       targetOid: await assertSameTable(execution),
@@ -164,74 +151,6 @@ function transactionOptions({ recorder }: Execution): Parameters<Connection['tra
       recorder.enter('commit');
     },
   };
-}
-
-/** The rows themselves, inside the load's transaction. */
-async function copyAndReconcile(
-  execution: Execution,
-  digest: ContentDigest | undefined,
-): Promise<LoadCounts> {
-  const { plan, facts, file, connection, recorder, signal } = execution;
-  for (const statement of plan.statementsBefore) await runBefore(connection, statement);
-  recorder.enter('copy', file.version.bytes);
-  const trail = new CopyTrail();
-  let copied: CopiedRows;
-  try {
-    copied = await copyPieces({
-      pieces: csvPieces({
-        file,
-        scanner: plan.scanner,
-        nullMarker: plan.nullMarker,
-        dataStart: facts.source.head.dataStart,
-        digest,
-        encoders: encodersOf(plan.lane),
-      }),
-      statements: plan.copyStatements,
-      connection,
-      trail,
-      signal,
-      onProgress: (bytesRead, rowsParsed) => {
-        recorder.progress(bytesRead, rowsParsed);
-      },
-    });
-  } catch (error) {
-    const known = asCopylineError(error);
-    const located = known.located ? known : await locateServerError(known, file, plan, trail);
-    throw located.with({ source: file.name });
-  }
-  const { rowsStored, ...parsed } = copied;
-  const rowsSuppressed = parsed.rowsParsed - rowsStored;
-  if (rowsSuppressed < 0 || (rowsSuppressed > 0 && !plan.rowsMayBeSuppressed)) {
-    throw new CopylineError(
-      'COUNT_MISMATCH',
-      `The file has ${String(parsed.rowsParsed)} records, the server stored ${String(rowsStored)} rows`,
-      { source: file.name },
-    );
-  }
-  await file.assertUnchanged(parsed.bytesRead);
-  if (parsed.rowsParsed === 0) recorder.warn('NO_ROWS', 'The file has no records');
-  return { ...parsed, rowsLoaded: rowsStored, rowsSuppressed, digest: undefined };
-}
-
-/** @returns undefined outside the binary lane */
-function encodersOf({ name, encoding, session }: LanePlan): FieldEncoder[] | undefined {
-  if (name !== 'binary') return undefined;
-  return encoding.map((type) => {
-    const encoder = encoderFor(type, session);
-    if (encoder === undefined) throw new CopylineError('INTERNAL', `No encoder for ${type.name}`);
-    return encoder;
-  });
-}
-
-async function runBefore(connection: Connection, statement: string): Promise<void> {
-  try {
-    await connection.query(statement);
-  } catch (cause) {
-    if (!CREATED_MEANWHILE.has(sqlstateOf(cause) ?? '')) throw cause;
-    throw new CopylineError('TABLE_CHANGED', 'The table was created by somebody else meanwhile', {
-      cause,
-    });
-  }
 }
 
 /**
@@ -299,7 +218,10 @@ async function recordDuplicate(
 }
 
 async function answer(execution: Execution, original: DoneLoad): Promise<LoadReport> {
-  const { connection, facts, recorder } = execution;
+  const { connection, facts, plan, recorder } = execution;
+  if (plan.ledger !== undefined && original.report.rowsRejected > 0) {
+    await publishRejects(execution, plan.ledger, original.loadId);
+  }
   if (facts.table !== undefined && original.report.rowsLoaded > 0) {
     if ((await isEmptyTable(connection, facts.table)) === true) {
       recorder.warn(

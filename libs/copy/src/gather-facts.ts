@@ -11,6 +11,7 @@ import {
   readTableFacts,
   type LoadFacts,
 } from './plan/facts.ts';
+import { readRejectFacts } from './plan/reject-facts.ts';
 import type { TableName } from './plan/table-name.ts';
 import type { LocalFile } from './source/local-file.ts';
 import { readSourceHead } from './source/source-head.ts';
@@ -22,17 +23,20 @@ export async function gatherFacts(
   {
     connection,
     file,
+    canonical,
     recorder,
     signal,
   }: {
     readonly connection: Connection;
     readonly file: LocalFile;
+    /** What the ledger knows the source by. */
+    readonly canonical: string;
     readonly recorder: LoadRecorder;
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<LoadFacts> {
   const head = await readSourceHead(file, spec.dialect, spec.maxRecordBytes);
-  const source = { name: file.name, canonical: file.canonical, version: file.version, head };
+  const source = { name: file.name, canonical, version: file.version, head };
   const session = await readSessionFacts(connection);
   const table = await readTableFacts(connection, tableName);
   const schema = table?.schema ?? tableName.schema ?? session.currentSchema;
@@ -43,7 +47,7 @@ export async function gatherFacts(
     const { bytes } = file.version;
     ledger = await new Ledger(connection, spec.ledgerSchema).readFacts(
       table?.oid ?? 0,
-      file.canonical,
+      canonical,
       spec.slot,
       bytes,
     );
@@ -53,7 +57,9 @@ export async function gatherFacts(
   const onProgress = (bytesRead: number): void => {
     recorder.progress(bytesRead, 0);
   };
-  const columns = isNew ? await inferColumns(spec, head, file, onProgress, signal) : undefined;
+  const columns = isNew ? await inferColumns(spec, source, file, onProgress, signal) : undefined;
   const inferred = columns?.map(({ type }) => type);
-  return { session, table, schemaExists, source, ledger, inferred };
+  const rejects =
+    spec.onError === 'continue' ? await readRejectFacts(connection, table) : undefined;
+  return { session, table, schemaExists, source, ledger, inferred, rejects };
 }

@@ -7,6 +7,18 @@ export type { LoadFacts } from './plan/facts.ts';
 export type { LoadPhase, LoadProgress } from './load-progress.ts';
 export type { BusyPolicy } from './wait-for-claim.ts';
 
+// Validating
+export { validateLoad } from './validate-load.ts';
+export type { ValidateDeps, ValidateOutcome } from './validate-load.ts';
+
+// Rejects
+export { replayRejects } from './rejects/replay-rejects.ts';
+export { reasonsPath, writeRejectFiles } from './rejects/reject-files.ts';
+export { pruneRejects, readRejects, readRejectSet } from './rejects/reject-table.ts';
+export type { RejectSet } from './rejects/reject-table.ts';
+export { rejectReport } from './rejects/reject.ts';
+export type { Reject } from './rejects/reject.ts';
+
 // Describing
 export { describeTable } from './describe-table.ts';
 export type { TableDescription } from './describe-table.ts';

@@ -3,6 +3,7 @@ import {
   type CopylineError,
   type LoadReport,
   type LoadSpecInput,
+  type RejectReport,
   type Warning,
 } from '@copyline/contracts';
 
@@ -24,6 +25,7 @@ export interface LoadProgress {
 export interface LoadCounts {
   readonly rowsParsed: number;
   readonly rowsLoaded: number;
+  readonly rowsRejected: number;
   readonly rowsSuppressed: number;
   /** Rows that were sent in COPY's binary form, and as text. */
   readonly rowsBinary: number;
@@ -35,6 +37,7 @@ export interface LoadCounts {
 const NOTHING: LoadCounts = {
   rowsParsed: 0,
   rowsLoaded: 0,
+  rowsRejected: 0,
   rowsSuppressed: 0,
   rowsBinary: 0,
   rowsText: 0,
@@ -45,6 +48,8 @@ const NOTHING: LoadCounts = {
 /** Follows one load from its start to its report: phases with their times, progress, warnings. */
 export class LoadRecorder {
   readonly warnings: Warning[] = [];
+  /** The first rejects of the current attempt. */
+  rejects: readonly RejectReport[] = [];
   attempts = 0;
   /** Of the current attempt; empty before it has a plan. */
   loadId = '';
@@ -79,6 +84,7 @@ export class LoadRecorder {
   /** An attempt has its plan. */
   begin(plan: LoadPlan, loadId: string): void {
     this.#plan = plan;
+    this.rejects = [];
     this.loadId = loadId;
   }
 
@@ -122,6 +128,8 @@ export class LoadRecorder {
       rowsSuppressed: original.rowsSuppressed,
       guarantee: original.guarantee,
       lane: original.lane,
+      rejects: original.rejects,
+      columns: original.columns ?? null,
       deduplicated: true,
     };
   }
@@ -168,7 +176,7 @@ export class LoadRecorder {
         : [],
       rowsParsed: counts.rowsParsed,
       rowsLoaded: counts.rowsLoaded,
-      rowsRejected: 0,
+      rowsRejected: counts.rowsRejected,
       rowsSkipped: 0,
       rowsSuppressed: counts.rowsSuppressed,
       bytesRead: counts.bytesRead,
@@ -183,8 +191,10 @@ export class LoadRecorder {
               rowsBinary: counts.rowsBinary,
               rowsText: counts.rowsText,
             },
+      columns: plan?.columnsReport ?? null,
       attempts: Math.max(this.attempts, 1),
       deduplicated: false,
+      rejects: [...this.rejects],
       warnings: [...(plan?.warnings ?? []), ...this.warnings],
       error: error === undefined ? null : reportError(error),
     };

@@ -108,9 +108,7 @@ async function findRecord(
     from.position,
   );
   const lines =
-    form === 'binary'
-      ? new ServerRows(from.serverLines)
-      : new ServerLines(scanner, from.serverLines);
+    form === 'csv' ? new ServerLines(scanner, from.serverLines) : new ServerRows(from.serverLines);
   const reader = new WindowReader(file, from.position.byteOffset);
   for (let consumed = 0; found === undefined;) {
     const window = await reader.next(consumed);
@@ -127,7 +125,9 @@ function placeOf(
   plan: LoadPlan,
   column: string | undefined,
 ): ErrorPlace {
-  const field = column === undefined ? -1 : plan.columns.indexOf(column);
+  // A column that the load sets has no field.
+  const { fields } = plan.mapping;
+  const field = column === undefined ? -1 : fields.findIndex((mapped) => mapped?.column === column);
   const [start, end] =
     field < 0
       ? [record.start, record.contentEnd]

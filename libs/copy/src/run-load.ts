@@ -14,8 +14,10 @@ import { dialectBytes } from './csv/dialect.ts';
 import { executePlan } from './execute-plan.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadProgress } from './load-progress.ts';
+import { assertMapping } from './plan/map-fields.ts';
 import { planLoad } from './plan/plan-load.ts';
 import { parseTableName, type TableName } from './plan/table-name.ts';
+import { assertRejectsFile } from './rejects/reject-files.ts';
 import { LocalFile } from './source/local-file.ts';
 import { ClaimIsFree, type BusyPolicy } from './wait-for-claim.ts';
 
@@ -44,6 +46,8 @@ export interface LoadDeps {
   readonly whenBusy?: BusyPolicy;
   /** Milliseconds. Default: 30,000. */
   readonly settleTimeoutMs?: number;
+  /** What the ledger knows the source by. Default: where the file is. */
+  readonly canonicalSource?: string;
   /** Who makes the plan. Default: `planLoad`. */
   readonly planLoad?: typeof planLoad;
 }
@@ -69,6 +73,9 @@ export async function runLoad(
   try {
     const spec = parseSpec(input);
     const run: LoadRun = { spec, table: parseTableName(spec.into), deps, recorder, signal };
+    if (spec.rejectsFile !== undefined) {
+      await assertRejectsFile(spec.rejectsFile, spec.source.path);
+    }
     await using file = await LocalFile.open(spec.source);
     return { report: await attemptUntilDone(run, file), error: undefined };
   } catch (error) {
@@ -89,8 +96,29 @@ export function parseSpec(input: LoadSpecInput): LoadSpec {
     throw new CopylineError('CONFIG_INVALID', `The load is not valid: ${faults.join('; ')}`);
   }
   dialectBytes(parsed.data.dialect);
+  assertMapping(parsed.data);
   parseTableName(parsed.data.into);
+  assertRejectsHavePlace(parsed.data);
   return parsed.data;
+}
+
+/** @throws CopylineError `CONFIG_INVALID` */
+function assertRejectsHavePlace({ onError, rejectLimit, rejectsFile, ledger }: LoadSpec): void {
+  const isIdle = onError === 'abort' && (rejectLimit ?? rejectsFile) !== undefined;
+  if (isIdle) {
+    throw new CopylineError('CONFIG_INVALID', 'Rejects are kept with --on-error continue only', {
+      advice: 'Add --on-error continue, or leave --reject-limit and --rejects out.',
+    });
+  }
+  if (onError === 'continue' && ledger === 'none' && rejectsFile === undefined) {
+    throw new CopylineError(
+      'CONFIG_INVALID',
+      'Without a ledger the rejects would be kept nowhere',
+      {
+        advice: 'Name a file for them with --rejects.',
+      },
+    );
+  }
 }
 
 /** What stays the same in all attempts of one load. */
@@ -134,10 +162,13 @@ async function attempt(
 ): Promise<LoadReport> {
   throwIfAborted(signal);
   recorder.enter('inspect');
-  const facts = await gatherFacts(spec, table, { connection, file, recorder, signal });
+  const canonical = deps.canonicalSource ?? file.canonical;
+  const context = { connection, file, canonical, recorder, signal };
+  const facts = await gatherFacts(spec, table, context);
   const plan = (deps.planLoad ?? planLoad)(spec, table, facts);
   recorder.begin(plan, randomUUID());
   return executePlan({
+    spec,
     plan,
     facts,
     loadId: recorder.loadId,

@@ -22,7 +22,7 @@ const EVIL_BYTES = [
 function optionsFor({ dialect, records }: GeneratedCsv): ScannerOptions {
   const fieldCount = records[0]?.length ?? 1;
   return {
-    dialect: dialectBytes({ ...dialect, header: false, skipLines: 0, skipBlankLines: false }),
+    dialect: dialectBytes(dialect),
     fieldCount,
     blankLines: fieldCount === 1 ? 'record' : 'trailing',
     maxRecordBytes: MIB,

@@ -16,7 +16,7 @@ interface ServerCase {
 const refused = { code: 'VALUE_REFUSED', sqlstate: '22P02', located: true };
 const violated = { code: 'CONSTRAINT_VIOLATED', located: true, column: null };
 
-const LANES = ['binary', 'byte'] as const;
+const LANES = ['binary', 'text', 'byte'] as const;
 
 /** What the server finds: it says a line of its own counting, the place must be the file's. */
 const CASES: ServerCase[] = [
@@ -143,7 +143,7 @@ const CASES: ServerCase[] = [
 describe.each(testServers())('what $name refuses', (server) => {
   const loading = useLoading(server);
 
-  // In the binary lane most of it is refused before it is sent, in the byte lane by the server.
+  // In the binary lane most of it is refused before it is sent, in the others by the server.
   const cases = CASES.flatMap((each) => LANES.map((lane) => ({ ...each, lane })));
   it.each(cases)('is placed in lane $lane: $name', async ({ columns, file, spec, lane, error }) => {
     await loading.db.sql(`create table t (${columns})`);

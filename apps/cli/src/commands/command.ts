@@ -3,6 +3,7 @@ import {
   asCopylineError,
   refusedExtractReport,
   refusedReport,
+  refusedValidateReport,
   reportError,
   type CopylineError,
   type ExtractReport,
@@ -68,7 +69,8 @@ export function failureDocument(
   if (argv[2] === 'extract' || (isSubmitted && argv.includes('--to'))) {
     return refusedExtractReport(error);
   }
-  const isLoad = argv[2] === 'load' || isSubmitted;
+  if (argv[2] === 'validate') return refusedValidateReport(error);
+  const isLoad = argv[2] === 'load' || argv[2] === 'replay' || isSubmitted;
   return isLoad ? refusedReport(error) : { status: 'failed', error: reportError(error) };
 }
 

@@ -53,7 +53,10 @@ async function history(options: HistoryOptions, context: CommandContext): Promis
     context.terminal.result(
       runs.length === 0
         ? 'The ledger knows no loads yet'
-        : tableText(['load', 'started', 'state', 'rows', 'table', 'source'], runs.map(summary)),
+        : tableText(
+            ['load', 'started', 'state', 'rows', 'rejects', 'table', 'source'],
+            runs.map(summary),
+          ),
     );
     context.terminal.json({ loads: runs });
   });
@@ -62,23 +65,35 @@ async function history(options: HistoryOptions, context: CommandContext): Promis
 async function show(id: string, options: TargetOptions, context: CommandContext): Promise<number> {
   return withTarget(options, context, async (target, schema) => {
     await using connection = await target.connect();
-    const found = (await hasLedger(connection, schema))
-      ? await findRuns(connection, schema, id.toLowerCase())
-      : [];
-    const [run] = found;
-    if (run === undefined || found.length > 1) {
-      throw new CopylineError(
-        'LOAD_NOT_FOUND',
-        found.length > 1 ? `Several loads begin with ${id}` : `There is no load ${id}`,
-      );
-    }
+    const run = await findLoad(connection, schema, id);
     context.terminal.result(detailText(run));
     context.terminal.json(run);
   });
 }
 
+/**
+ * A load by its id or the first characters of it.
+ *
+ * @throws CopylineError `LOAD_NOT_FOUND`
+ */
+export async function findLoad(
+  connection: Connection,
+  schema: string,
+  id: string,
+): Promise<HistoryEntry> {
+  const found = (await hasLedger(connection, schema))
+    ? await findRuns(connection, schema, id.toLowerCase())
+    : [];
+  const [run] = found;
+  if (run !== undefined && found.length === 1) return run;
+  throw new CopylineError(
+    'LOAD_NOT_FOUND',
+    found.length > 1 ? `Several loads begin with ${id}` : `There is no load ${id}`,
+  );
+}
+
 /** Reading must not create anything: a missing ledger is an empty one. */
-async function hasLedger(connection: Connection, schema: string): Promise<boolean> {
+export async function hasLedger(connection: Connection, schema: string): Promise<boolean> {
   if (!(await ledgerExists(connection, schema))) return false;
   await openLedger(connection, schema);
   return true;
@@ -90,6 +105,7 @@ function summary(run: HistoryEntry): unknown[] {
     timeText(run.startedAt),
     run.error === null ? run.state : `${run.state} ${run.error.code}`,
     run.rowsLoaded ?? '',
+    run.report?.rowsRejected ?? '',
     run.target,
     sourceText(run.source),
   ];
@@ -108,6 +124,8 @@ function detailText(run: HistoryEntry): string {
   add('size', bytesText(run.bytes));
   add('digest', run.digest);
   add('rows', run.rowsLoaded === null ? null : countText(run.rowsLoaded));
+  const rejected = run.report?.rowsRejected ?? 0;
+  add('rejects', rejected === 0 ? null : countText(rejected));
   add('duplicate of', run.duplicateOf);
   add('promise', run.report?.guarantee ?? null);
   add('lane', run.report?.lane?.name ?? null);

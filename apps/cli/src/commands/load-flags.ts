@@ -1,12 +1,12 @@
-import type { LoadSpecInput } from '@copyline/contracts';
+import type { LoadSpecInput, RejectLimit } from '@copyline/contracts';
 import { Option, type Command } from 'commander';
 
-import { parseByteSize, parseCharacter, parseCount } from './values.ts';
+import { describedMapping, type MappingFlags } from './mapping-flags.ts';
+import { parseByteSize, parseCharacter, parseCount, parseRejectLimit } from './values.ts';
 
 /** Flags that describe a load, wherever it runs. */
-export interface LoadFlags {
+export interface LoadFlags extends MappingFlags {
   readonly into?: string;
-  readonly columns?: string[];
   readonly create?: boolean;
   readonly format?: 'csv';
   readonly delimiter?: string;
@@ -16,12 +16,15 @@ export interface LoadFlags {
   readonly header: boolean;
   readonly skipLines?: number;
   readonly skipBlankLines?: boolean;
+  readonly trim?: 'none' | 'unquoted' | 'all';
   readonly maxRecordSize?: number;
   readonly ledger?: 'target' | 'none';
-  readonly lane?: 'binary' | 'byte';
+  readonly lane?: 'binary' | 'text' | 'byte';
   readonly slot?: string;
   readonly force?: boolean;
   readonly allowEmpty?: boolean;
+  readonly onError?: 'abort' | 'continue';
+  readonly rejectLimit?: RejectLimit;
 }
 
 export function addDialectFlags(command: Command): Command {
@@ -33,16 +36,36 @@ export function addDialectFlags(command: Command): Command {
     .option('--no-header', 'the first record is data')
     .option('--skip-lines <n>', 'physical lines before the header', parseCount)
     .option('--skip-blank-lines', 'blank lines are no records')
+    .addOption(
+      new Option(
+        '--trim <fields>',
+        'blanks and tabs around values are dropped, of unquoted fields or of all (default: none)',
+      ).choices(['none', 'unquoted', 'all']),
+    )
     .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize);
 }
 
+export function addLaneFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--lane <lane>',
+      'how records reach the server: in its binary form, in its text form, or as the bytes that they are (default: the fastest that can take them)',
+    ).choices(['binary', 'text', 'byte']),
+  );
+}
+
 export function addActionFlags(command: Command): Command {
-  return command
+  return addLaneFlag(command)
     .addOption(
       new Option(
-        '--lane <lane>',
-        'how records reach the server: in its binary form, or as the bytes that they are (default: the fastest that can take them)',
-      ).choices(['binary', 'byte']),
+        '--on-error <mode>',
+        'what a refused record does: end the load, or be kept as a reject (default: abort)',
+      ).choices(['abort', 'continue']),
+    )
+    .option(
+      '--reject-limit <n|n%>',
+      'rejects that are allowed; one more rolls everything back (default: any number)',
+      parseRejectLimit,
     )
     .option('--force', 'load again although the content is loaded; recorded')
     .option('--slot <name>', 'the same content may be loaded once for each slot')
@@ -53,9 +76,9 @@ type Description = Omit<LoadSpecInput, 'source' | 'ledgerSchema' | 'into'> & { i
 
 /** What the flags say of a load; a default belongs to the specification, not to the command line. */
 export function describedLoad(flags: LoadFlags): Description {
-  const { delimiter, quote, skipLines, skipBlankLines } = flags;
+  const { delimiter, quote, skipLines, skipBlankLines, trim } = flags;
   const { into, columns, create, format, ledger, lane, slot } = flags;
-  const { force, allowEmpty, maxRecordSize } = flags;
+  const { force, allowEmpty, maxRecordSize, onError, rejectLimit } = flags;
   const dialect = given({
     delimiter,
     quote,
@@ -64,11 +87,14 @@ export function describedLoad(flags: LoadFlags): Description {
     header: flags.header ? undefined : false,
     skipLines,
     skipBlankLines,
+    trim,
   });
+  const mapping = describedMapping(flags);
   return {
     dialect,
+    ...(Object.keys(mapping).length === 0 ? {} : { mapping }),
     ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
-    ...given({ maxRecordBytes: maxRecordSize }),
+    ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit }),
   };
 }
 

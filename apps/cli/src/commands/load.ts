@@ -11,6 +11,7 @@ import { Option, type Command } from 'commander';
 
 import { exitCodeOfReport } from '../exit-code.ts';
 import { ProgressLine } from '../output/progress-line.ts';
+import { firstRejectsText } from '../output/reject-text.ts';
 import { reportText } from '../output/report-text.ts';
 import {
   ledgerSchemaOf,
@@ -21,14 +22,22 @@ import {
   type TargetOptions,
 } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addActionFlags, addDialectFlags, describedLoad, type LoadFlags } from './load-flags.ts';
-import { parseNames, parseSeconds } from './values.ts';
+import {
+  addActionFlags,
+  addDialectFlags,
+  describedLoad,
+  given,
+  type LoadFlags,
+} from './load-flags.ts';
+import { addMappingFlags } from './mapping-flags.ts';
+import { parseSeconds } from './values.ts';
 
 interface LoadOptions extends TargetOptions, LoadFlags {
   readonly into: string;
   readonly onBusy: BusyPolicy['action'];
   readonly busyTimeout: number;
   readonly settleTimeout: number;
+  readonly rejects?: string;
 }
 
 /** Ten minutes: longer than most loads take, shorter than a night. */
@@ -42,7 +51,6 @@ export function addLoadCommand(program: Command): void {
     .description('load a CSV file, or the files of an extract, into a table, exactly once')
     .argument('<file>', 'the CSV file; or the .manifest.json of an extract')
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
-    .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
     .option('--create', 'create the table from the data when it does not exist')
     .optionsGroup('Where:')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
@@ -54,8 +62,10 @@ export function addLoadCommand(program: Command): void {
     .option('--ledger-schema <name>', `schema of the ledger (default: ${DEFAULT_LEDGER_SCHEMA})`)
     .optionsGroup('How the file is written:')
     .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('What to do:');
+  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addMappingFlags(command).optionsGroup('What to do:');
   addActionFlags(command)
+    .option('--rejects <file>', 'file for the rejects, their reasons in <file>.jsonl')
     .addOption(
       new Option('--on-busy <action>', 'when another run is loading the same file')
         .choices(['wait', 'fail', 'terminate'])
@@ -115,14 +125,24 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
     : await runLoad(spec, deps, interruption.signal);
   progress.clear();
   for (const { message } of report.warnings) terminal.warn(message);
-  if (error === undefined) terminal.result(reportText(report, options.verbose === true));
-  else printError(terminal, error);
+  if (error === undefined) {
+    terminal.result(reportText(report, options.verbose === true, options.rejects));
+  } else {
+    printError(terminal, error);
+    if (report.rejects.length > 0) terminal.error(firstRejectsText(report.rejects));
+  }
   terminal.json(report);
   return exitCodeOfReport(report);
 }
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {
-  return { ...describedLoad(options), into: options.into, source: { path: file }, ledgerSchema };
+  return {
+    ...describedLoad(options),
+    ...given({ rejectsFile: options.rejects }),
+    into: options.into,
+    source: { path: file },
+    ledgerSchema,
+  };
 }
 
 function isManifest(file: string): boolean {

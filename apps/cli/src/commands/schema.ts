@@ -13,7 +13,7 @@ import { ProgressLine } from '../output/progress-line.ts';
 import { runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
 import { addDialectFlags, describedLoad, type LoadFlags } from './load-flags.ts';
-import { parseNames } from './values.ts';
+import { addMappingFlags } from './mapping-flags.ts';
 
 interface SchemaOptions extends CommonOptions, LoadFlags {}
 
@@ -23,9 +23,9 @@ export function addSchemaCommand(program: Command): void {
     .description('print the table that load --create would make of a file, and why')
     .argument('<file>', 'the CSV file; no database is asked')
     .option('--into <table>', 'name of the table (default: the name of the file)')
-    .option('--columns <a,b,…>', "columns of the file's fields by position", parseNames)
     .optionsGroup('How the file is written:');
-  addDialectFlags(command).action((file: string, options: SchemaOptions) =>
+  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addMappingFlags(command).action((file: string, options: SchemaOptions) =>
     runCommand(options, (context) => schema(file, options, context)),
   );
 }

@@ -7,6 +7,7 @@ import { errorText } from '../output/error-text.ts';
 import { extractText } from '../output/extract-text.ts';
 import { shortId, waitingText } from '../output/job-text.ts';
 import { ProgressLine } from '../output/progress-line.ts';
+import { firstRejectsText } from '../output/reject-text.ts';
 import { reportText } from '../output/report-text.ts';
 import type { Terminal } from '../output/terminal.ts';
 import { awaitJob } from '../service/await-job.ts';
@@ -16,8 +17,8 @@ import type { ServiceClient } from '../service/service-client.ts';
 import { printError, runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
 import { addActionFlags, addDialectFlags } from './load-flags.ts';
+import { addMappingFlags } from './mapping-flags.ts';
 import { submittedWork, type SubmitFlags } from './submitted-work.ts';
-import { parseNames } from './values.ts';
 
 interface SubmitOptions extends CommonOptions, SubmitFlags {
   readonly idempotencyKey?: string;
@@ -40,11 +41,6 @@ export function addSubmitCommand(program: Command): void {
     .option('--query <sql>', 'instead of a table: one statement that reads; no place for secrets')
     .option('--overwrite', 'replace files of the same names')
     .option(
-      '--columns <a,b,…>',
-      "of a load: columns of the file's fields by position; of an extract: columns of the table",
-      parseNames,
-    )
-    .option(
       '--idempotency-key <key>',
       'the same key is the same job, however often it is submitted',
     )
@@ -61,8 +57,25 @@ export function addSubmitCommand(program: Command): void {
       ).choices(['target', 'none']),
     )
     .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format (default: csv)').choices(['csv']));
-  addDialectFlags(command).optionsGroup('What to do:');
+    .addOption(
+      new Option('--format <format>', 'format; parquet only of an extract').choices([
+        'csv',
+        'parquet',
+      ]),
+    )
+    .addOption(
+      new Option('--compression <method>', 'of the files of an extract').choices([
+        'none',
+        'gzip',
+        'snappy',
+        'zstd',
+      ]),
+    );
+  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addMappingFlags(
+    command,
+    "of a load: columns of the file's fields by position; of an extract: columns of the table",
+  ).optionsGroup('What to do:');
   addActionFlags(command).action((source: string | undefined, options: SubmitOptions) =>
     runCommand(options, (context) => submit(source, options, context)),
   );
@@ -128,6 +141,9 @@ function printReport(job: Job, isVerbose: boolean, terminal: Terminal): number {
   for (const { message } of report.warnings) terminal.warn(message);
   if (report.error !== null) {
     terminal.error(errorText(report.error, 'extractId' in report ? report : undefined));
+    if ('rejects' in report && report.rejects.length > 0) {
+      terminal.error(firstRejectsText(report.rejects));
+    }
   } else {
     terminal.result(
       'extractId' in report ? extractText(report, isVerbose) : reportText(report, isVerbose),

@@ -4,6 +4,7 @@ import {
   extractRequestSchema,
   loadRequestSchema,
   type CsvOutput,
+  type ExtractRequestInput,
   type LoadRequestInput,
   type Work,
 } from '@copyline/contracts';
@@ -19,14 +20,16 @@ export interface SubmitFlags extends LoadFlags {
   readonly where?: string;
   readonly query?: string;
   readonly overwrite?: boolean;
+  readonly compression?: ExtractRequestInput['compression'];
 }
 
 type Flag = keyof SubmitFlags;
 const OF_LOADS: readonly Flag[] = [
   ...(['into', 'create', 'skipLines', 'skipBlankLines', 'maxRecordSize', 'ledger'] as const),
-  ...(['lane', 'slot', 'force', 'allowEmpty'] as const),
+  ...(['lane', 'slot', 'force', 'allowEmpty', 'onError', 'rejectLimit', 'trim'] as const),
+  ...(['map', 'skipColumns', 'set', 'nullFor', 'extraColumns', 'missingColumns'] as const),
 ];
-const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite'];
+const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite', 'compression'];
 
 /**
  * What is submitted: a load as `root:path` and flags, an extract as flags, or either of them as a YAML
@@ -85,19 +88,20 @@ type Locate = (path: readonly PropertyKey[]) => { file: string; line: number } |
 
 function loadOf(base: Description, flags: SubmitFlags, locate: Locate): Work {
   refuse(OF_EXTRACTS, flags, 'a load');
-  const { dialect, ...loadFlags } = describedLoad(flags);
+  const { dialect, mapping, ...loadFlags } = describedLoad(flags);
   const merged = {
     ...base,
     ...loadFlags,
     ...given({ connection: flags.connection }),
     dialect: mergeDialect(base['dialect'], dialect),
+    ...(mapping === undefined ? {} : { mapping: merge(base['mapping'], mapping) }),
   };
   return { type: 'load', load: parseRequest(loadRequestSchema, merged, 'The load', locate) };
 }
 
 function extractOf(base: Description, flags: SubmitFlags, locate: Locate): Work {
   refuse(OF_LOADS, flags, 'an extract');
-  const { table, columns, where, query, to, overwrite, format, connection } = flags;
+  const { table, columns, where, query, to, overwrite, format, compression, connection } = flags;
   const csv = given({
     ...{ delimiter: flags.delimiter, quote: flags.quote, escape: flags.escape, null: flags.null },
     header: flags.header ? undefined : false,
@@ -106,8 +110,10 @@ function extractOf(base: Description, flags: SubmitFlags, locate: Locate): Work 
     query === undefined ? mergeTable(base['from'], { table, columns, where }) : { query };
   const merged = {
     ...base,
-    ...given({ from, to, overwrite, format, connection }),
-    csv: mergeDialect(base['csv'], csv),
+    ...given({ from, to, overwrite, format, compression, connection }),
+    ...(base['csv'] === undefined && Object.keys(csv).length === 0
+      ? {}
+      : { csv: mergeDialect(base['csv'], csv) }),
   };
   const parsed = parseRequest(extractRequestSchema, merged, 'The extract', locate);
   return { type: 'extract', extract: parsed };
@@ -127,13 +133,20 @@ function parseRequest<T>(schema: z.ZodType<T>, merged: object, what: string, loc
   throw invalid(locate([])?.file ?? what, faults);
 }
 
+/** Flags over what a file says; what is no object is left to be refused. */
+function merge(base: unknown, flags: object): unknown {
+  if (base !== undefined && (typeof base !== 'object' || base === null)) return base;
+  return { ...base, ...flags };
+}
+
 /** Quotes are doubled unless an escape is given, whatever the quote is. */
 function mergeDialect(
   base: unknown,
   flags: LoadRequestInput['dialect'] | Partial<CsvOutput>,
 ): unknown {
-  if (base !== undefined && (typeof base !== 'object' || base === null)) return base;
-  const dialect: { quote?: unknown; escape?: unknown } = { ...base, ...flags };
+  const merged = merge(base, flags ?? {});
+  if (merged === base) return base;
+  const dialect = merged as { quote?: unknown; escape?: unknown };
   const { quote, escape = quote } = dialect;
   return { ...dialect, ...(escape === undefined ? {} : { escape }) };
 }

@@ -1,3 +1,4 @@
+import { rejectLimitSchema, type RejectLimit } from '@copyline/contracts';
 import { InvalidArgumentError } from 'commander';
 
 /** Readers for values of flags; what they throw becomes a usage error that names the flag. */
@@ -27,6 +28,22 @@ export function parseNames(text: string): string[] {
 export function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Give a whole number.');
   return Number(text);
+}
+
+/** `100` or `0.5%`. */
+export function parseRejectLimit(text: string): RejectLimit {
+  const limit = /^\d{1,15}$/.test(text) ? Number(text) : text;
+  if (!rejectLimitSchema.safeParse(limit).success) {
+    throw new InvalidArgumentError('Give a whole number, or a percentage such as 0.5%.');
+  }
+  return limit;
+}
+
+/** `90s`, `12h`, `30d`, in seconds. */
+export function parseAge(text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
+  if (digits === undefined) throw new InvalidArgumentError('Give an age such as 12h or 30d.');
+  return Number(digits) * ({ s: 1, m: 60, h: 3_600, d: 86_400 }[unit] ?? 0);
 }
 
 export function parseSeconds(text: string): number {

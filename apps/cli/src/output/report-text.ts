@@ -2,18 +2,28 @@ import type { LoadReport } from '@copyline/contracts';
 import { escapeControls } from '@copyline/copy';
 
 import { bytesText, countText, durationText, plural } from './numbers.ts';
+import { firstRejectsText } from './reject-text.ts';
 import { colour } from './terminal.ts';
 
-/** The outcome of a load that worked, for a person. */
-export function reportText(report: LoadReport, verbose: boolean): string {
+/**
+ * The outcome of a load that worked, for a person.
+ *
+ * @param rejectsFile the file that the rejects were written to, if one was asked for
+ */
+export function reportText(report: LoadReport, verbose: boolean, rejectsFile?: string): string {
   const table = escapeControls(report.target.table ?? '');
   const source = escapeControls(report.source ?? '');
+  const { rowsRejected } = report;
+  const [sign, ofAll] =
+    rowsRejected === 0
+      ? [colour('green', '✔'), '']
+      : [colour('yellow', '!'), ` of ${countText(report.rowsParsed)}`];
   const lines = report.deduplicated
     ? [
         `${colour('green', '=')} ${colour('bold', 'already loaded')}: ${plural(report.rowsLoaded, 'row')} of ${source} are in ${table}; nothing was stored again`,
       ]
     : [
-        `${colour('green', '✔')} ${colour('bold', `loaded ${plural(report.rowsLoaded, 'row')}`)} into ${table}${report.target.created ? ' (created)' : ''}`,
+        `${sign} ${colour('bold', `loaded ${plural(report.rowsLoaded, 'row')}${ofAll}`)} into ${table}${report.target.created ? ' (created)' : ''}`,
       ];
   const add = (label: string, text: string): void => {
     lines.push(`  ${label.padEnd(9)} ${text}`);
@@ -27,6 +37,10 @@ export function reportText(report: LoadReport, verbose: boolean): string {
   if (report.rowsSuppressed > 0) {
     add('triggers', `kept ${plural(report.rowsSuppressed, 'row')} out`);
   }
+  if (rowsRejected > 0) {
+    const where = rejectsFile ?? `copyline rejects ${report.loadId?.slice(0, 8) ?? ''}`;
+    add('rejects', `${plural(rowsRejected, 'record')} refused, see ${where}`);
+  }
   add('promise', report.guarantee);
   add('load', report.loadId ?? '');
   if (verbose) {
@@ -35,6 +49,7 @@ export function reportText(report: LoadReport, verbose: boolean): string {
     add('attempts', String(report.attempts));
     for (const [phase, ms] of Object.entries(report.phases)) add(phase, durationText(ms));
   }
+  if (rowsRejected > 0) lines.push(firstRejectsText(report.rejects));
   return lines.join('\n');
 }
 

@@ -37,6 +37,17 @@ export const TARGET_ERRORS = define({
     meaning: 'A row violates a constraint of the target.',
     advice: 'Correct the row at the place named.',
   },
+  REJECT_LIMIT_EXCEEDED: {
+    retry: 'never',
+    meaning: 'More records were refused than the limit allows; the load was rolled back.',
+    advice:
+      'Look at the first rejects in the report; correct the file, or raise --reject-limit. `copyline validate` lists all of them.',
+  },
+  REJECTS_UNSUPPORTED: {
+    retry: 'never',
+    meaning: 'The target cannot be loaded with --on-error continue; the message says why.',
+    advice: 'Load with --on-error abort, or change what the message names.',
+  },
   COUNT_MISMATCH: {
     retry: 'never',
     meaning:
@@ -72,6 +83,11 @@ export const LEDGER_ERRORS = define({
     retry: 'never',
     meaning: 'The same content is loaded already, but was read with other settings.',
     advice: 'Compare with `copyline show <load>`; load it again on purpose with --force.',
+  },
+  REJECTS_GONE: {
+    retry: 'never',
+    meaning: 'The ledger does not have the rejects of the load any more, or it never had any.',
+    advice: 'Load the corrected file; `copyline show <load>` has the number of rejects.',
   },
   LOAD_NOT_FOUND: {
     retry: 'never',

@@ -3,6 +3,9 @@ import { quoteLiteral } from '@copyline/dws-client';
 
 const BACKSLASH_DOT = '\\.';
 
+/** The characters of a dialect. */
+export type DialectCharacters = Pick<CsvDialect, 'delimiter' | 'quote' | 'escape' | 'null'>;
+
 /** A dialect as the scanner reads it: single bytes. */
 export interface DialectBytes {
   readonly delimiter: number;
@@ -15,7 +18,7 @@ export interface DialectBytes {
  *
  * @throws CopylineError `CONFIG_INVALID`, naming every fault at once.
  */
-export function dialectBytes(dialect: CsvDialect): DialectBytes {
+export function dialectBytes(dialect: DialectCharacters): DialectBytes {
   const { delimiter, quote, null: nullMarker } = dialect;
   const escape = escapeOf(dialect);
   const faults: string[] = [];
@@ -25,9 +28,7 @@ export function dialectBytes(dialect: CsvDialect): DialectBytes {
   }
   if (delimiter === quote) faults.push('delimiter and quote must differ');
   if (delimiter === escape) faults.push('delimiter and escape must differ');
-  if (nullMarker.includes(delimiter)) faults.push('the NULL marker must not hold the delimiter');
-  if (nullMarker.includes(quote)) faults.push('the NULL marker must not hold the quote');
-  if (/[\n\r\0]/.test(nullMarker)) faults.push('the NULL marker must not hold a line end or NUL');
+  faults.push(...nullMarkerFaults(nullMarker, dialect));
   // A record `\.` must be quoted for older servers, and what is quoted is never NULL.
   if ([nullMarker, delimiter + nullMarker, nullMarker + delimiter].includes(BACKSLASH_DOT)) {
     faults.push('the NULL marker must not be \\. or, together with the delimiter, make it up');
@@ -42,13 +43,22 @@ export function dialectBytes(dialect: CsvDialect): DialectBytes {
   };
 }
 
+/** Why no unquoted field can be this text. */
+export function nullMarkerFaults(text: string, { delimiter, quote }: DialectCharacters): string[] {
+  const faults: string[] = [];
+  if (text.includes(delimiter)) faults.push('the NULL marker must not hold the delimiter');
+  if (text.includes(quote)) faults.push('the NULL marker must not hold the quote');
+  if (/[\n\r\0]/.test(text)) faults.push('the NULL marker must not hold a line end or NUL');
+  return faults;
+}
+
 /** As in SQL's COPY: a quote is doubled unless another character is chosen. */
-export function escapeOf({ quote, escape = quote }: CsvDialect): string {
+export function escapeOf({ quote, escape = quote }: DialectCharacters): string {
   return escape;
 }
 
 /** The options of COPY that make the server read the same dialect. */
-export function copyOptions(dialect: CsvDialect): string {
+export function copyOptions(dialect: DialectCharacters): string {
   const options = [
     'FORMAT csv',
     `DELIMITER ${quoteLiteral(dialect.delimiter)}`,

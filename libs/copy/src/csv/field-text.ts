@@ -17,3 +17,10 @@ export function unescapeField(text: string, quote: string, escape: string): stri
   }
   return result + text.slice(from);
 }
+
+/** How often a byte stands in bytes. */
+export function countBytes(bytes: Buffer, byte: number): number {
+  let count = 0;
+  for (let at = bytes.indexOf(byte); at >= 0; at = bytes.indexOf(byte, at + 1)) count += 1;
+  return count;
+}

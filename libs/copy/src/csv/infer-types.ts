@@ -1,9 +1,10 @@
-import type { CsvDialect } from '@copyline/contracts';
-
+import { FieldReader } from '../lanes/field-reader.ts';
+import type { RowLayout } from '../lanes/row-layout.ts';
 import type { LocalFile } from '../source/local-file.ts';
 import { WindowReader, type Window } from '../source/window-reader.ts';
 import { typeOf, widen, type ColumnType } from './column-types.ts';
 import { excerptOf } from './excerpt.ts';
+import { RefusingScanner } from './refusing-scanner.ts';
 import { CsvScanner } from './scanner.ts';
 import type { ScannerOptions, ScanPosition } from './scanning.ts';
 import { surelyIs } from './sure-types.ts';
@@ -32,33 +33,38 @@ export interface Evidence {
 export async function inferTypes(input: {
   readonly file: LocalFile;
   readonly scanner: ScannerOptions;
-  readonly dialect: CsvDialect;
+  readonly layout: RowLayout;
   readonly dataStart: ScanPosition;
+  /** Records that are refused decide nothing, instead of being errors. */
+  readonly skipRefused?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number) => void;
 }): Promise<InferredColumn[]> {
-  const { file, dataStart, dialect } = input;
+  const { file, dataStart, layout } = input;
+  const reading = new FieldReader(layout);
   const found: (InferredColumn | undefined)[] = [];
   let window: Window | undefined;
-  const scanner = new CsvScanner(
-    input.scanner,
-    {
-      onRecord: (record) => {
-        if (window === undefined) return;
-        for (let i = 0; i < record.fieldCount; i += 1) {
-          const insteadOf = found[i]?.type;
-          const type = typeWithField(insteadOf, record, window.buffer, i, dialect.null);
-          if (type === undefined || type === insteadOf) continue;
-          const excerpt = excerptOf(
-            window.buffer.subarray(record.fieldStart(i), record.fieldEnd(i)),
-          );
-          const { record: number, line } = record;
-          found[i] = { type, because: { record: number, line, excerpt, insteadOf } };
-        }
-      },
-    },
-    dataStart,
-  );
+  const onRecord = (record: CsvScanner): void => {
+    if (window === undefined) return;
+    for (let i = 0; i < record.fieldCount; i += 1) {
+      if (layout.fields[i] === undefined) continue;
+      const insteadOf = found[i]?.type;
+      const type = typeWithField(insteadOf, record, window.buffer, i, reading);
+      if (type === undefined || type === insteadOf) continue;
+      const excerpt = excerptOf(window.buffer.subarray(record.fieldStart(i), record.fieldEnd(i)));
+      const { record: number, line } = record;
+      found[i] = { type, because: { record: number, line, excerpt, insteadOf } };
+    }
+  };
+  const ignore = (): void => undefined;
+  const scanner =
+    input.skipRefused === true
+      ? new RefusingScanner(
+          input.scanner,
+          { onRecord, onDropped: ignore, onRefused: ignore },
+          dataStart,
+        )
+      : new CsvScanner(input.scanner, { onRecord }, dataStart);
   const reader = new WindowReader(file, dataStart.byteOffset);
   for (let consumed = 0; ;) {
     input.signal?.throwIfAborted();
@@ -77,15 +83,12 @@ function typeWithField(
   record: CsvScanner,
   buffer: Buffer,
   field: number,
-  nullMarker: string,
+  fields: FieldReader,
 ): ColumnType | undefined {
   // Once text, always text.
   if (type === 'text') return type;
   const start = record.fieldStart(field);
   const end = record.fieldEnd(field);
   if (type !== undefined && surelyIs(type, buffer, start, end)) return type;
-  const isQuoted = record.isQuoted(buffer, field);
-  if (start === end && nullMarker === '') return type;
-  const text = record.fieldText(buffer, field);
-  return text === nullMarker && !isQuoted ? type : widen(type, typeOf(text));
+  return fields.read(record, buffer, field, start, end) ? widen(type, typeOf(fields.text())) : type;
 }

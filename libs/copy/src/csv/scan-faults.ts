@@ -125,19 +125,24 @@ export function blankLine(at: number, to: number, fieldCount: number): ScanFault
   };
 }
 
-/** @param text the record, from which another delimiter may be guessed */
+/** So much of a record is looked at to guess the delimiter that was meant. */
+const GUESS_BYTES = 64 * 1024;
+
+/** @param bytes the record, from which another delimiter may be guessed */
 export function wrongFieldCount(
   found: number,
   expected: number,
   place: { readonly at: number; readonly reach: number },
-  text: string,
+  bytes: Buffer,
 ): ScanFault {
+  const guess = (): string | undefined =>
+    delimiterAdvice(bytes.toString('utf8', 0, Math.min(bytes.length, GUESS_BYTES)), expected);
   return {
     code: 'FIELD_COUNT',
     message: `The record has ${fieldsText(found)}`,
     ...place,
     expected: fieldsText(expected),
-    advice: found === 1 ? delimiterAdvice(text, expected) : undefined,
+    advice: found === 1 ? guess() : undefined,
   };
 }
 

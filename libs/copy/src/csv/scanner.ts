@@ -1,6 +1,7 @@
 import type { CopylineError } from '@copyline/contracts';
 
-import { unescapeField } from './field-text.ts';
+import { BlankLines } from './blank-lines.ts';
+import { countBytes, unescapeField } from './field-text.ts';
 import {
   blankLine,
   errorOf,
@@ -14,7 +15,13 @@ import {
   wrongFieldCount,
   type ScanFault,
 } from './scan-faults.ts';
-import { FILE_START, type LineEnd, type ScannerOptions, type ScanPosition } from './scanning.ts';
+import {
+  FILE_START,
+  LOOKAHEAD_BYTES,
+  type LineEnd,
+  type ScannerOptions,
+  type ScanPosition,
+} from './scanning.ts';
 import { invalidUtf8At } from './utf8.ts';
 
 const NUL = 0x00;
@@ -23,11 +30,7 @@ const CR = 0x0d;
 
 /** Why a scan stopped inside a record. */
 const INCOMPLETE = -1;
-
-/** Bytes behind a fault that may be needed to be sure of it: the rest of a character. */
-const LOOKAHEAD_BYTES = 4;
-/** So much of a record is looked at to guess the delimiter that was meant. */
-const GUESS_BYTES = 64 * 1024;
+const UNKNOWN = -1;
 
 /**
  * Finds the records and fields of a CSV file in a window of bytes, without making a string of
@@ -63,6 +66,9 @@ export class CsvScanner {
   /** Line feeds and carriage returns inside quotes, in all records so far. */
   quotedLineFeeds = 0;
   quotedCarriageReturns = 0;
+  /** What `scan` has thrown, and the byte after the record where its end was known all the same. */
+  fault: CopylineError | undefined;
+  faultEnd = UNKNOWN;
 
   readonly #options: ScannerOptions;
   /** Bytes that end the inner loop outside and inside quotes. */
@@ -76,7 +82,7 @@ export class CsvScanner {
   #offset: number;
   #base = 0;
   #style: ScanPosition['lineEnd'];
-  #firstBlank: { readonly line: number; readonly byteOffset: number } | undefined;
+  #blanks = new BlankLines();
   /** The byte after the current window, and whether what stands there is known to be a fault. */
   #to = 0;
   #cutByFault = false;
@@ -101,8 +107,9 @@ export class CsvScanner {
     this.#style = position.lineEnd;
     const { delimiter, quote, escape } = options.dialect;
     this.#highestPlainStop = Math.max(delimiter, quote, LF, CR);
-    for (const byte of [delimiter, quote, LF, CR, NUL]) this.#plainStops[byte] = 1;
-    for (const byte of [quote, escape, LF, CR, NUL]) this.#quotedStops[byte] = 1;
+    const control = options.anyBytes === true ? [LF, CR] : [LF, CR, NUL];
+    for (const byte of [delimiter, quote, ...control]) this.#plainStops[byte] = 1;
+    for (const byte of [quote, escape, ...control]) this.#quotedStops[byte] = 1;
   }
 
   /** Where the next record begins; while `onRecord` runs, where the current one does. */
@@ -125,7 +132,9 @@ export class CsvScanner {
   scan(window: Buffer, from: number, to: number, final: boolean): number {
     this.#base = this.#offset - from;
     this.#to = to;
-    const invalid = invalidUtf8At(window.subarray(from, to), final);
+    this.fault = undefined;
+    const invalid =
+      this.#options.anyBytes === true ? -1 : invalidUtf8At(window.subarray(from, to), final);
     this.#cutByFault = invalid >= 0;
     const limit = invalid < 0 ? to : from + invalid;
     const done = this.#scanRecords(window, from, limit, final && invalid < 0);
@@ -135,6 +144,28 @@ export class CsvScanner {
       throw this.#fault(window, this.#tooLarge(window));
     }
     return done - from;
+  }
+
+  /**
+   * Goes on behind what was refused.
+   *
+   * @param lines physical lines that are refused with the bytes
+   */
+  skip(bytes: number, lines: number): void {
+    this.#offset += bytes;
+    this.line += lines;
+  }
+
+  /** Goes back before the record that `scan` has thrown `fault` for. */
+  unread(): void {
+    this.record -= 1;
+  }
+
+  /** The blank lines before the record that `scan` has thrown `fault` for: not again. */
+  takeBlankLines(): BlankLines {
+    const blanks = this.#blanks;
+    this.#blanks = new BlankLines();
+    return blanks;
   }
 
   /** First byte of a field of the current record in the window, its quote included. */
@@ -238,17 +269,17 @@ export class CsvScanner {
     if (this.contentEnd === this.start && blankLines !== 'record') {
       this.record -= 1;
       if (blankLines === 'trailing') {
-        this.#firstBlank ??= { line: this.line, byteOffset: this.#base + this.start };
+        this.#blanks.add(this.line, this.#base + this.start, this.end - this.start);
       }
       this.#onBlankLine(this);
       return;
     }
     if (
-      this.#firstBlank !== undefined ||
+      this.#blanks.first !== undefined ||
       this.end - this.start > maxRecordBytes ||
       (fieldCount !== undefined && this.fieldCount !== fieldCount)
     ) {
-      throw this.#fault(window, this.#countFault(window, fieldCount ?? this.fieldCount));
+      throw this.#fault(window, this.#countFault(window, fieldCount ?? this.fieldCount), this.end);
     }
     this.#onRecord(this);
   }
@@ -319,17 +350,20 @@ export class CsvScanner {
    * The error to throw for a fault of the current record. However the file is cut into windows, it
    * is the same: a blank line before the record comes first, then the record's size, then the rest.
    */
-  #fault(window: Buffer, found: ScanFault): CopylineError {
+  #fault(window: Buffer, found: ScanFault, end = UNKNOWN): CopylineError {
     const { columns, maxRecordBytes, fieldCount = this.fieldCount } = this.#options;
     const { record, line, start } = this;
     const site = { window, to: this.#to, base: this.#base, record, line, start, columns };
-    const blank = this.#firstBlank;
+    const blank = this.#blanks.first;
+    const reach = found.reach ?? found.at;
+    this.faultEnd = end;
     if (blank !== undefined) {
       const fault = blankLine(blank.byteOffset - this.#base, this.#to, fieldCount);
-      return errorOf(fault, { ...site, line: blank.line });
+      this.fault = errorOf(fault, { ...site, line: blank.line });
+    } else {
+      this.fault = errorOf(reach - start < maxRecordBytes ? found : this.#tooLarge(window), site);
     }
-    const reach = found.reach ?? found.at;
-    return errorOf(reach - start < maxRecordBytes ? found : this.#tooLarge(window), site);
+    return this.fault;
   }
 
   #byteFault(window: Buffer, at: number): ScanFault {
@@ -339,21 +373,16 @@ export class CsvScanner {
   }
 
   #unclosed(window: Buffer, open: number, to: number): ScanFault {
-    const lineEnd = this.#style === 'cr' ? CR : LF;
-    let line = this.line;
-    for (let p = this.start; p < open; p += 1) if (window[p] === lineEnd) line += 1;
+    const before = window.subarray(this.start, open);
+    const line = this.line + countBytes(before, this.#style === 'cr' ? CR : LF);
     return unclosedQuote(open, to, this.fieldCount - 1, line);
   }
 
   #countFault(window: Buffer, expected: number): ScanFault {
     const extra = this.fieldCount > expected;
     const at = extra ? this.fieldStart(expected) : this.contentEnd;
-    const text = window.toString(
-      'utf8',
-      this.start,
-      Math.min(this.contentEnd, this.start + GUESS_BYTES),
-    );
-    return wrongFieldCount(this.fieldCount, expected, { at, reach: this.end - 1 }, text);
+    const record = window.subarray(this.start, this.contentEnd);
+    return wrongFieldCount(this.fieldCount, expected, { at, reach: this.end - 1 }, record);
   }
 
   #utf8Fault(window: Buffer, start: number, at: number): CopylineError {

@@ -12,6 +12,8 @@ export interface ScannerOptions {
   readonly blankLines: 'record' | 'skip' | 'trailing';
   /** A record of more bytes is refused. */
   readonly maxRecordBytes: number;
+  /** NUL and bytes that are not UTF-8 are the caller's affair. Default: they are faults. */
+  readonly anyBytes?: boolean;
   /** Names for error messages. */
   readonly columns?: readonly string[] | undefined;
 }
@@ -27,6 +29,9 @@ export interface ScanPosition {
   /** `undefined` until the first line end was seen. Only CR forbids the others. */
   readonly lineEnd: 'cr' | 'lf' | undefined;
 }
+
+/** Bytes behind a fault that may be needed to be sure of it: the rest of a character. */
+export const LOOKAHEAD_BYTES = 4;
 
 export const FILE_START: ScanPosition = {
   byteOffset: 0,

@@ -47,7 +47,7 @@ export interface ServerLinesState {
   readonly lineEnd: LineEnd | undefined;
 }
 
-/** Counts as the server does in COPY … (FORMAT binary), where a line is a row. */
+/** Counts as the server does in COPY … (FORMAT binary) and in our lines of text: a line is a row. */
 export class ServerRows {
   last: number;
 

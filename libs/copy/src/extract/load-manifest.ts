@@ -156,8 +156,10 @@ function together(path: string, loads: readonly LoadReport[]): LoadReport {
             rowsBinary: add(({ lane }) => lane?.rowsBinary ?? 0),
             rowsText: add(({ lane }) => lane?.rowsText ?? 0),
           },
+    columns: last?.columns ?? null,
     attempts: add(({ attempts }) => attempts),
     deduplicated: loads.length > 0 && loads.every(({ deduplicated }) => deduplicated),
+    rejects: loads.flatMap(({ rejects }) => rejects),
     warnings: warnings.filter(
       ({ message }, i) => warnings.findIndex((other) => other.message === message) === i,
     ),

@@ -1,4 +1,11 @@
-import { CopylineError, type ExtractSpec, type Manifest, type Warning } from '@copyline/contracts';
+import {
+  CopylineError,
+  type CsvOutput,
+  csvOutputSchema,
+  type ExtractSpec,
+  type Manifest,
+  type Warning,
+} from '@copyline/contracts';
 import { quoteIdentifier, quoteLiteral } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
@@ -99,7 +106,8 @@ interface FormatPlan {
   readonly warnings: readonly Warning[];
 }
 
-function planCsv({ csv, ...spec }: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
+function planCsv(spec: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
+  const csv = csvOf(spec);
   const compression = compressionOf(spec);
   return {
     select: csv.excelSafe ? guardFormulas(plain, facts.columns) : plain,
@@ -160,7 +168,7 @@ export function formatOf({ format, to }: Pick<ExtractSpec, 'format' | 'to'>): 'c
 }
 
 /** What is asked for, else what the name of the file says. */
-function compressionOf({ compression, to }: Omit<ExtractSpec, 'csv'>): 'none' | 'gzip' {
+function compressionOf({ compression, to }: ExtractSpec): 'none' | 'gzip' {
   if (compression === 'none' || compression === 'gzip') return compression;
   return to !== 'stdout' && to.path.endsWith('.gz') ? 'gzip' : 'none';
 }
@@ -170,18 +178,18 @@ function parquetCompressionOf({ compression }: ExtractSpec): ParquetCompression 
   return compression === 'none' || compression === 'zstd' ? compression : 'snappy';
 }
 
-/** The part of a dialect that also a reader knows. */
-export function dialectOf(csv: ExtractSpec['csv']): Parameters<typeof escapeOf>[0] {
-  const { delimiter, quote, escape, null: nullMarker, header } = csv;
-  const dialect = { delimiter, quote, null: nullMarker, header };
-  return {
-    ...dialect,
-    ...(escape === undefined ? {} : { escape }),
-    ...{ skipLines: 0, skipBlankLines: false },
-  };
+/** How CSV is written, all defaults filled in. */
+export function csvOf({ csv }: Pick<ExtractSpec, 'csv'>): CsvOutput {
+  return csv ?? csvOutputSchema.parse({});
 }
 
-function copyOptions(csv: ExtractSpec['csv']): string {
+/** The part of a dialect that also a reader knows. */
+export function dialectOf(csv: CsvOutput): Parameters<typeof escapeOf>[0] {
+  const { delimiter, quote, escape, null: nullMarker } = csv;
+  return { delimiter, quote, null: nullMarker, ...(escape === undefined ? {} : { escape }) };
+}
+
+function copyOptions(csv: CsvOutput): string {
   const options = [
     'FORMAT csv',
     `HEADER ${String(csv.header)}`,

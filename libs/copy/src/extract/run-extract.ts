@@ -1,6 +1,5 @@
 import {
   CopylineError,
-  csvOutputSchema,
   extractSpecSchema,
   type ExtractReport,
   type ExtractSpec,
@@ -10,14 +9,13 @@ import {
 import { untilAborted, type Connection } from '@copyline/dws-client';
 import { randomUUID } from 'node:crypto';
 import type { Writable } from 'node:stream';
-import { isDeepStrictEqual } from 'node:util';
 
 import { dialectBytes } from '../csv/dialect.ts';
 import { parseTableName } from '../plan/table-name.ts';
 import { ExtractRecorder, sum, type ExtractProgress } from './extract-recorder.ts';
 import { formatManifest, readManifest } from './manifest.ts';
 import { Output, type OutputOptions } from './output.ts';
-import { dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
+import { csvOf, dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
 import { readRows } from './read-rows.ts';
 import { Destination } from './sink/destination.ts';
 import { manifestName, splitName } from './sink/file-names.ts';
@@ -101,7 +99,7 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
     throw new CopylineError('CONFIG_INVALID', `The extract is not valid: ${faults.join('; ')}`);
   }
   const spec = parsed.data;
-  dialectBytes(dialectOf(spec.csv));
+  dialectBytes(dialectOf(csvOf(spec)));
   assertFormat(spec);
   if ('table' in spec.from) parseTableName(spec.from.table);
   if (spec.to === 'stdout' && isSplit(spec)) {
@@ -113,10 +111,8 @@ export function parseExtractSpec(input: ExtractSpecInput): ExtractSpec {
 function assertFormat(spec: ExtractSpec): void {
   const format = formatOf(spec);
   const { compression = 'none' } = spec;
-  // A submitted extract has all defaults filled in: only what differs from them was asked for.
-  const hasCsv = !isDeepStrictEqual(spec.csv, csvOutputSchema.parse({}));
   const fault =
-    format === 'parquet' && hasCsv
+    format === 'parquet' && spec.csv !== undefined
       ? 'A Parquet file has no delimiters, quotes or header'
       : compression !== 'none' && !COMPRESSIONS[format].includes(compression)
         ? `A file in ${format} is compressed with ${COMPRESSIONS[format].join(' or ')}`

@@ -1,12 +1,16 @@
-import type { DialectBytes } from '../csv/dialect.ts';
+import { CopylineError } from '@copyline/contracts';
+
 import type { CsvScanner } from '../csv/scanner.ts';
-import { encodedRoom, type FieldEncoder, type Refusal } from '../encode/index.ts';
+import { ASK, encodedRoom, type FieldEncoder, type Refusal } from '../encode/index.ts';
+import { FieldReader } from './field-reader.ts';
+import { RowBuffer } from './row-buffer.ts';
+import { RECORD_NUMBER, type RowLayout } from './row-layout.ts';
 
 /** Two bytes that count the fields come before them. */
 const COUNT_BYTES = 2;
 const NULL_LENGTH_BYTES = 4;
-/** Rows of one window of the reader, as a rule; grown where they take more. */
-const FIRST_BYTES = 512 * 1024;
+/** Digits of the number of a record. */
+const NUMBER_BYTES = 16;
 
 /**
  * Source: PostgreSQL, "COPY, Binary Format": signature, no flags, no extension; and a field count of
@@ -18,26 +22,37 @@ export const BINARY_TRAILER = Buffer.from([0xff, 0xff]);
 /**
  * Makes rows of COPY BINARY of the scanner's records.
  *
- * The hot loop of a load: no string, no allocation and no call but the encoder's for a field.
+ * The hot loop of a load: no string, no allocation and no call but the reader's and the encoder's for a field.
  */
 export class BinaryRows {
-  readonly #encoders: readonly FieldEncoder[];
-  readonly #quote: number;
-  readonly #escape: number;
-  readonly #nullMarker: Buffer;
-  /** The rows since `take`, and a buffer that is on its way to the server meanwhile. */
-  #out: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #other: Buffer = Buffer.allocUnsafeSlow(FIRST_BYTES);
-  #at = 0;
+  /** One for each field; `undefined` for one that is left out of the row. */
+  readonly #encoders: readonly (FieldEncoder | undefined)[];
+  readonly #columns: number;
+  readonly #fields: FieldReader;
+  /** The values behind those of the fields: encoded, or to be made of the record's number. */
+  readonly #set: readonly (Buffer | FieldEncoder)[];
+  readonly #setBytes: number;
+  readonly #number = Buffer.alloc(NUMBER_BYTES);
+  readonly #rows = new RowBuffer();
   #failedField = -1;
-  /** The content of a field that has escapes. */
-  #unescaped: Buffer = Buffer.alloc(0);
 
-  constructor(encoders: readonly FieldEncoder[], dialect: DialectBytes, nullMarker: string) {
-    this.#encoders = encoders;
-    this.#quote = dialect.quote;
-    this.#escape = dialect.escape;
-    this.#nullMarker = Buffer.from(nullMarker);
+  /**
+   * @param encoders one for each column: of the fields that are loaded, then of the values that are set,
+   *   which they must accept
+   */
+  constructor(encoders: readonly FieldEncoder[], layout: RowLayout) {
+    let column = 0;
+    const next = (): FieldEncoder => encoders[column++] as FieldEncoder;
+    this.#encoders = layout.fields.map((field) => (field === undefined ? undefined : next()));
+    this.#set = layout.set.map((value) =>
+      value === RECORD_NUMBER ? next() : encoded(value, next()),
+    );
+    this.#columns = encoders.length;
+    this.#fields = new FieldReader(layout);
+    this.#setBytes = this.#set.reduce(
+      (sum, value) => sum + (Buffer.isBuffer(value) ? value.length : encodedRoom(NUMBER_BYTES)),
+      0,
+    );
   }
 
   /**
@@ -49,32 +64,34 @@ export class BinaryRows {
   add(record: CsvScanner, window: Buffer): number {
     const encoders = this.#encoders;
     const count = encoders.length;
+    const columns = this.#columns;
     const { fieldEnds } = record;
-    const quote = this.#quote;
-    const before = this.#at;
-    this.#reserve(COUNT_BYTES + count * encodedRoom(0) + record.contentEnd - record.start);
-    const out = this.#out;
-    let at = before;
-    out[at] = count >>> 8;
-    out[at + 1] = count & 0xff;
+    const fields = this.#fields;
+    const rows = this.#rows;
+    const fieldBytes = count * encodedRoom(0) + record.contentEnd - record.start;
+    rows.reserve(COUNT_BYTES + fieldBytes + this.#setBytes);
+    const { out } = rows;
+    let { at } = rows;
+    out[at] = columns >>> 8;
+    out[at + 1] = columns & 0xff;
     at += COUNT_BYTES;
     let start = record.start;
     for (let i = 0; i < count; i += 1) {
       const end = fieldEnds[i] as number;
-      const encoder = encoders[i] as FieldEncoder;
-      if (start < end && window[start] === quote) {
-        at = record.hasEscapes
-          ? this.#encodeEscaped(encoder, window, start + 1, end - 1, at)
-          : encoder.encode(window, start + 1, end - 1, out, at);
-      } else if (this.#isNull(window, start, end)) {
+      const encoder = encoders[i];
+      if (encoder === undefined) {
+        start = end + 1;
+        continue;
+      }
+      if (fields.read(record, window, i, start, end)) {
+        at = encoder.encode(fields.bytes, fields.start, fields.end, out, at);
+      } else {
         // A length of -1; `fill` would take longer than the four bytes.
         out[at] = 0xff;
         out[at + 1] = 0xff;
         out[at + 2] = 0xff;
         out[at + 3] = 0xff;
         at += NULL_LENGTH_BYTES;
-      } else {
-        at = encoder.encode(window, start, end, out, at);
       }
       if (at < 0) {
         this.#failedField = i;
@@ -82,7 +99,11 @@ export class BinaryRows {
       }
       start = end + 1;
     }
-    this.#at = at;
+    if (this.#setBytes > 0) {
+      at = this.#addSet(record.record, out, at);
+      if (at < 0) return at;
+    }
+    rows.at = at;
     return at;
   }
 
@@ -90,68 +111,47 @@ export class BinaryRows {
   refusal(record: CsvScanner, window: Buffer): Refusal & { readonly field: number } {
     const field = this.#failedField;
     const encoder = this.#encoders[field] as FieldEncoder;
-    return { field, ...encoder.refusal(record.fieldText(window, field)) };
+    this.#fields.read(record, window, field, record.fieldStart(field), record.fieldEnd(field));
+    return { field, ...encoder.refusal(this.#fields.text()) };
   }
 
   /** The rows since the last time; they stay untouched until the time after the next. */
   take(): Buffer {
-    const rows = this.#out.subarray(0, this.#at);
-    [this.#out, this.#other] = [this.#other, this.#out];
-    this.#at = 0;
-    return rows;
+    return this.#rows.take();
   }
 
   /** Forgets the rows since `take`. */
   discard(): void {
-    this.#at = 0;
+    this.#rows.discard();
   }
 
-  #isNull(window: Buffer, start: number, end: number): boolean {
-    const marker = this.#nullMarker;
-    if (end - start !== marker.length) return false;
-    for (let i = 0; i < marker.length; i += 1) if (window[start + i] !== marker[i]) return false;
-    return true;
-  }
-
-  #encodeEscaped(
-    encoder: FieldEncoder,
-    window: Buffer,
-    start: number,
-    end: number,
-    at: number,
-  ): number {
-    const length = this.#unescape(window, start, end);
-    return encoder.encode(this.#unescaped, 0, length, this.#out, at);
-  }
-
-  /** @returns the length of what `#unescaped` begins with */
-  #unescape(window: Buffer, start: number, end: number): number {
-    const [quote, escape] = [this.#quote, this.#escape];
-    if (this.#unescaped.length < end - start) this.#unescaped = Buffer.allocUnsafeSlow(end - start);
-    const out = this.#unescaped;
-    let length = 0;
-    let p = start;
-    while (p < end) {
-      let byte = window[p] as number;
-      if (byte === escape && p + 1 < end) {
-        const next = window[p + 1] as number;
-        if (next === quote || next === escape) {
-          byte = next;
-          p += 1;
-        }
+  #addSet(record: number, out: Buffer, to: number): number {
+    let at = to;
+    for (const value of this.#set) {
+      if (Buffer.isBuffer(value)) {
+        at += value.copy(out, at);
+      } else {
+        const end = this.#number.write(String(record));
+        at = value.encode(this.#number, 0, end, out, at);
+        // No field of the file is to blame: the server says what is wrong.
+        if (at < 0) return ASK;
       }
-      out[length] = byte;
-      length += 1;
-      p += 1;
     }
-    return length;
+    return at;
   }
+}
 
-  #reserve(bytes: number): void {
-    const needed = this.#at + bytes;
-    if (needed <= this.#out.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#out.length * 2));
-    this.#out.copy(larger, 0, 0, this.#at);
-    this.#out = larger;
-  }
+function encoded(value: string | null, encoder: FieldEncoder): Buffer {
+  const form = encodeValue(value, encoder);
+  if (Buffer.isBuffer(form)) return form;
+  throw new CopylineError('INTERNAL', 'A value that is set has no binary form');
+}
+
+/** COPY BINARY of a single value; `ASK` or `REFUSE` when an encoder does not accept it. */
+export function encodeValue(value: string | null, encoder: FieldEncoder): Buffer | number {
+  if (value === null) return Buffer.alloc(NULL_LENGTH_BYTES, 0xff);
+  const bytes = Buffer.from(value);
+  const out = Buffer.alloc(encodedRoom(bytes.length));
+  const end = encoder.encode(bytes, 0, bytes.length, out, 0);
+  return end < 0 ? end : out.subarray(0, end);
 }

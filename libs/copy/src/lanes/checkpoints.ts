@@ -1,8 +1,8 @@
 import type { ScanPosition } from '../csv/scanning.ts';
 import type { ServerLinesState } from '../csv/server-lines.ts';
 
-/** What a COPY is sent: rows in its binary form, or the text of CSV. */
-export type CopyForm = 'binary' | 'csv';
+/** What a COPY is sent: rows in its binary form, rows as lines of its text form, or CSV. */
+export type CopyForm = 'binary' | 'text' | 'csv';
 
 /** A place from which records can be found again without reading the file from its beginning. */
 export interface Checkpoint {
@@ -16,7 +16,7 @@ const MOST_CHECKPOINTS = 1024;
 
 /** Where the COPY that is running has come by: for the place of an error that the server raises. */
 export class CopyTrail {
-  form: CopyForm = 'csv';
+  form: CopyForm = 'text';
   readonly checkpoints: Checkpoint[] = [];
 
   /** Another COPY begins; the server counts its lines from 1. */

@@ -39,8 +39,7 @@ export async function copyPieces(input: CopyPiecesInput): Promise<CopiedRows> {
     let sent: Promise<void> = form === 'binary' ? sink.write(BINARY_HEADER) : Promise.resolve();
     while (piece?.form === form) {
       const { bytes, rows, position, bytesRead, rowsParsed } = piece;
-      const serverLines =
-        form === 'csv' ? piece.serverLines : { last: rowsSent, lineEnd: undefined };
+      const serverLines = piece.serverLines ?? { last: rowsSent, lineEnd: undefined };
       trail.add({ position, serverLines });
       await sent;
       if (bytes.length > 0) sent = sink.write(bytes);
@@ -58,7 +57,7 @@ export async function copyPieces(input: CopyPiecesInput): Promise<CopiedRows> {
 
   // A load of nothing is a COPY all the same: what it would run into is said.
   do {
-    const form = piece?.form ?? 'csv';
+    const form = piece?.form ?? 'text';
     trail.begin(form);
     copied.rowsStored += await connection.copyIn(
       statements[form],

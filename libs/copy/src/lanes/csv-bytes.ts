@@ -18,6 +18,8 @@ export class CsvBytes {
   readonly #quote: Buffer;
   #buffer: Buffer = Buffer.alloc(0);
   #pieces: Buffer[] = [];
+  /** Bytes of `#pieces`. */
+  #replaced = 0;
   /** First byte of the window that is in no piece yet. */
   #from = 0;
 
@@ -34,6 +36,7 @@ export class CsvBytes {
   window(buffer: Buffer, from: number): void {
     this.#buffer = buffer;
     this.#pieces = [];
+    this.#replaced = 0;
     this.#from = from;
   }
 
@@ -61,8 +64,14 @@ export class CsvBytes {
     }
   }
 
-  drop(blank: CsvScanner): void {
-    this.#replace(blank.start, blank.end, undefined);
+  /** Bytes that are no record of the COPY. */
+  drop({ start, end }: { readonly start: number; readonly end: number }): void {
+    this.#replace(start, end, undefined);
+  }
+
+  /** Where in the result a byte of the window comes to stand that nothing was replaced behind. */
+  placeOf(at: number): number {
+    return this.#replaced + at - this.#from;
   }
 
   /** What to send of the window up to `to`: the window itself where nothing was replaced. */
@@ -74,6 +83,7 @@ export class CsvBytes {
   #replace(from: number, to: number, bytes: Buffer | undefined): void {
     this.#pieces.push(this.#buffer.subarray(this.#from, from));
     if (bytes !== undefined) this.#pieces.push(bytes);
+    this.#replaced += from - this.#from + (bytes?.length ?? 0);
     this.#from = to;
   }
 }

@@ -80,6 +80,37 @@ CREATE TABLE ${schema}.closed_owner (
   closed_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 `,
+  (schema) => `
+-- Records that were refused by loads with --on-error continue, with the reasons. They are written by
+-- the load's own transaction; \`copyline rejects --prune\` deletes old ones.
+CREATE TABLE ${schema}.reject (
+  load_id     uuid NOT NULL,
+  record      bigint NOT NULL,
+  line        bigint NOT NULL,
+  byte_offset bigint,
+  column_name text,
+  code        text NOT NULL,
+  sqlstate    text,
+  reason      text NOT NULL,
+  excerpt     text,
+  -- The record as it stands in the source, its line end included.
+  raw         bytea NOT NULL,
+  -- False for a line beyond the size limit, of which raw is only the beginning.
+  is_whole    boolean NOT NULL,
+  PRIMARY KEY (load_id, record)
+);
+
+-- One row for each load with rejects: what a file of them, or a replay, is made with.
+CREATE TABLE ${schema}.reject_set (
+  load_id  uuid PRIMARY KEY,
+  rejects  bigint NOT NULL,
+  -- What stands in the source before its first record.
+  preamble bytea NOT NULL,
+  spec     jsonb NOT NULL,
+  kept_at  timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX reject_set_by_time ON ${schema}.reject_set (kept_at);
+`,
 ];
 
 export const LEDGER_VERSION = STEPS.length;
@@ -101,5 +132,6 @@ ${migrationScript(ledgerMigrations(schema))}COMMIT;
 -- GRANT SELECT ON ${quoted}.migration TO loader;
 -- GRANT SELECT, INSERT, UPDATE ON ${quoted}.target, ${quoted}.claim, ${quoted}.load TO loader;
 -- GRANT SELECT, INSERT ON ${quoted}.closed_owner TO loader;
+-- GRANT SELECT, INSERT, DELETE ON ${quoted}.reject, ${quoted}.reject_set TO loader;
 `;
 }

@@ -1,6 +1,7 @@
 import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 
 import type { ColumnType } from '../csv/column-types.ts';
+import type { ColumnMapping } from './map-fields.ts';
 import type { TableName } from './table-name.ts';
 
 /** The statement that makes a table of columns and their types, names exactly as they are. */
@@ -16,4 +17,17 @@ export function createTable(
 
 export function columnDefinition(name: string, type: ColumnType): string {
   return `${quoteIdentifier(name)} ${type}`;
+}
+
+/** The types of the columns that are made: of the fields by their values, of what the load sets. */
+export function createdTypes(
+  { fields, set }: ColumnMapping,
+  inferred: readonly ColumnType[] | undefined,
+): ColumnType[] {
+  return [
+    ...fields.flatMap((field, i) => (field === undefined ? [] : (inferred?.[i] ?? 'text'))),
+    ...set.map(({ value }) =>
+      typeof value === 'object' && value?.from === 'record' ? 'bigint' : 'text',
+    ),
+  ];
 }

@@ -7,6 +7,7 @@ import type { ValueType } from '../encode/index.ts';
 import type { LedgerFacts } from '../ledger/ledger-records.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { SourceHead } from '../source/source-head.ts';
+import type { RejectFacts } from './reject-facts.ts';
 import type { TableName } from './table-name.ts';
 
 /** What a load's plan depends on; gathered before anything is decided. */
@@ -21,6 +22,8 @@ export interface LoadFacts {
   readonly inferred: readonly ColumnType[] | undefined;
   /** `undefined` when the load runs without a ledger. */
   readonly ledger: LedgerFacts | undefined;
+  /** Only of a load in continue mode. */
+  readonly rejects?: RejectFacts | undefined;
 }
 
 /** Settings of the session that decide how the server reads values. */

@@ -1,8 +1,9 @@
-import { CopylineError } from '@copyline/contracts';
+import { columnMappingSchema, CopylineError, type ColumnMappingSpec } from '@copyline/contracts';
 import { describe, expect, it } from 'vitest';
 
 import type { ColumnFacts } from './facts.ts';
-import { assertNames, mapAllColumns, mapByHeader, mapByPosition } from './map-columns.ts';
+import { assertNames } from './column-names.ts';
+import * as mapping from './map-columns.ts';
 
 const column = (name: string, more: Partial<ColumnFacts> = {}): ColumnFacts => ({
   name,
@@ -20,6 +21,19 @@ const ORDERS = [
   column('total', { generated: true }),
 ];
 
+const told = (spec: Partial<ColumnMappingSpec>): ColumnMappingSpec =>
+  columnMappingSchema.parse(spec);
+const mapByHeader = (
+  header: readonly string[],
+  table: readonly ColumnFacts[],
+  spec: Partial<ColumnMappingSpec> = {},
+) => mapping.mapByHeader(header, told(spec), table);
+const mapByPosition = (
+  names: readonly string[],
+  table: readonly ColumnFacts[] | undefined,
+  spec: Partial<ColumnMappingSpec> = {},
+) => mapping.mapByPosition(names, told(spec), table);
+
 function errorOf(work: () => unknown): CopylineError {
   try {
     work();
@@ -32,11 +46,15 @@ function errorOf(work: () => unknown): CopylineError {
 
 describe('a header', () => {
   it('is matched by name, in its own order; what fills itself may be left out', () => {
-    expect(mapByHeader(['Note', 'qty'], ORDERS)).toEqual({ columns: ['Note', 'qty'], notes: [] });
+    expect(mapByHeader(['Note', 'qty'], ORDERS)).toMatchObject({
+      columns: ['Note', 'qty'],
+      notes: [],
+      defaulted: ['id'],
+    });
   });
 
   it('is matched without case and blanks where that is unambiguous, and says so', () => {
-    expect(mapByHeader([' QTY', 'note'], ORDERS)).toEqual({
+    expect(mapByHeader([' QTY', 'note'], ORDERS)).toMatchObject({
       columns: ['qty', 'Note'],
       notes: ['“ QTY” is loaded into the column “qty”', '“note” is loaded into the column “Note”'],
     });
@@ -117,10 +135,62 @@ describe('names', () => {
   });
 });
 
+describe('a header that drifts', () => {
+  it('loses fields only when told to, and says which', () => {
+    const header = ['qty', 'what', 'Note', '', 'x'.repeat(70)];
+    expect(errorOf(() => mapByHeader(header, ORDERS)).code).toBe('HEADER_INVALID');
+    expect(mapByHeader(header, ORDERS, { extraColumns: 'skip' })).toMatchObject({
+      columns: ['qty', undefined, 'Note', undefined, undefined],
+      extra: ['what', '', 'x'.repeat(70)],
+    });
+    expect(mapByHeader(['qty', 'what', 'Note'], ORDERS, { skip: ['what'] })).toMatchObject({
+      columns: ['qty', undefined, 'Note'],
+      extra: [],
+    });
+  });
+
+  it('leaves columns to their defaults only when told to, and never those that have none', () => {
+    expect(mapByHeader(['qty'], ORDERS, { missingColumns: 'default' })).toMatchObject({
+      columns: ['qty'],
+      missing: ['Note'],
+      defaulted: ['id', 'Note'],
+    });
+    const strict = [...ORDERS, column('must', { required: true })];
+    const error = errorOf(() => mapByHeader(['qty'], strict, { missingColumns: 'default' }));
+    expect(error.message).toContain('neither NULL nor a default is possible: “must”');
+  });
+
+  it('is renamed exactly, and a rename that finds nothing is a fault', () => {
+    const rename = { 'Order No': 'qty', note: 'Note' };
+    expect(mapByHeader(['note', 'Order No'], ORDERS, { rename }).columns).toEqual(['Note', 'qty']);
+    const error = errorOf(() => mapByHeader(['Note', 'order no'], ORDERS, { rename }));
+    expect(error.message).toContain('to be renamed, but not in the file: “Order No”, “note”');
+    expect(errorOf(() => mapByHeader(['a'], ORDERS, { rename: { a: 'b' } })).code).toBe(
+      'COLUMN_NOT_FOUND',
+    );
+    const twice = errorOf(() =>
+      mapByHeader(['qty', 'a', 'Note'], ORDERS, { rename: { a: 'qty' } }),
+    );
+    expect(twice.message).toContain('twice in the file: “qty”');
+  });
+
+  it('may not fill what the load sets', () => {
+    const set = { qty: '1' };
+    expect(mapByHeader(['Note'], ORDERS, { set }).defaulted).toEqual(['id']);
+    expect(errorOf(() => mapByHeader(['Note', 'qty'], ORDERS, { set })).message).toContain(
+      'in the file and set by the load: “qty”',
+    );
+    expect(mapByHeader(['Note', 'qty'], ORDERS, { set, skip: ['qty'] }).columns).toEqual([
+      'Note',
+      undefined,
+    ]);
+  });
+});
+
 describe('fields by position', () => {
   it('go to the columns named, or to all that can be loaded', () => {
     expect(mapByPosition(['Note', 'id'], ORDERS).columns).toEqual(['Note', 'id']);
-    expect(mapAllColumns(ORDERS).columns).toEqual(['id', 'qty', 'Note']);
+    expect(mapping.mapAllColumns(ORDERS, told({})).columns).toEqual(['id', 'qty', 'Note']);
     expect(mapByPosition(['new'], undefined).columns).toEqual(['new']);
   });
 

@@ -1,146 +1,209 @@
-import { CopylineError } from '@copyline/contracts';
+import { CopylineError, type ColumnMappingSpec } from '@copyline/contracts';
 
 import { delimiterAdvice } from '../csv/delimiter-advice.ts';
-import { excerptOfText } from '../csv/excerpt.ts';
+import { assertNames, list, quote, repeated } from './column-names.ts';
 import type { ColumnFacts } from './facts.ts';
-import { MAX_IDENTIFIER_BYTES } from './table-name.ts';
 
-/** PostgreSQL's MaxHeapAttributeNumber. */
-const MAX_COLUMNS = 1600;
-/** Names and faults told one by one; the rest is only counted. */
-const MOST_TOLD = 20;
-
-export interface ColumnMapping {
-  /** The target's column for each field, in the file's order. */
-  readonly columns: readonly string[];
-  /** What a person should know about the mapping. */
+/** Which column each field goes to. */
+export interface FieldColumns {
+  /** The target's column for each field, in the file's order; `undefined` for one that is left out. */
+  readonly columns: readonly (string | undefined)[];
+  /** Columns that are left to their default, else NULL. */
+  readonly defaulted: readonly string[];
+  /** Fields that are left out because no column has their name. */
+  readonly extra: readonly string[];
+  /** Columns that the file was expected to have. */
+  readonly missing: readonly string[];
+  /** What a person should know about the names. */
   readonly notes: readonly string[];
 }
 
-/** Fields by position: `--columns`. @throws CopylineError `COLUMN_NOT_FOUND`, `HEADER_INVALID` */
+/**
+ * Fields by position, `columns`: those that are skipped may have any name.
+ *
+ * @throws CopylineError `COLUMN_NOT_FOUND`, `HEADER_INVALID`
+ */
 export function mapByPosition(
-  columns: readonly string[],
+  names: readonly string[],
+  mapping: ColumnMappingSpec,
   table: readonly ColumnFacts[] | undefined,
-): ColumnMapping {
+): FieldColumns {
+  const skip = new Set(mapping.skip);
+  const columns = names.map((name) => (skip.has(name) ? undefined : name));
   assertNames(columns, 'The list of columns');
-  const known = new Set(table?.map((column) => column.name));
-  const unknown = table === undefined ? [] : columns.filter((name) => !known.has(name));
-  if (unknown.length > 0) {
-    throw new CopylineError(
-      'COLUMN_NOT_FOUND',
-      `The table has no ${plural(unknown.length, 'column')} ${list(unknown)}`,
-      { expected: `some of ${list([...known])}` },
-    );
-  }
-  return { columns, notes: [] };
-}
-
-/** Without header and `--columns`: every column that can be loaded, in the table's order. */
-export function mapAllColumns(table: readonly ColumnFacts[]): ColumnMapping {
+  assertColumns(
+    columns.filter((name) => name !== undefined),
+    table,
+  );
   return {
-    columns: table.filter((column) => !column.generated).map((column) => column.name),
+    columns,
+    defaulted: leftOut(table, columns, mapping),
+    extra: [],
+    missing: [],
     notes: [],
   };
 }
 
+/** Without header and `columns`: every column that can be loaded and is not set, in the table's order. */
+export function mapAllColumns(
+  table: readonly ColumnFacts[],
+  mapping: ColumnMappingSpec,
+): FieldColumns {
+  const columns = table
+    .filter(({ name, generated }) => !generated && !Object.hasOwn(mapping.set, name))
+    .map(({ name }) => name);
+  return { columns, defaulted: [], extra: [], missing: [], notes: [] };
+}
+
 /**
- * Fields by the header's names: exactly, else without case and surrounding blanks where that names
- * one column only. Columns that the file leaves out must have something else that fills them.
+ * Fields by the header's names: those that are renamed as told; the others exactly, else without case
+ * and surrounding blanks where that names one column only.
  *
  * @throws CopylineError `HEADER_MISMATCH` with the whole difference, `HEADER_INVALID`
  */
 export function mapByHeader(
   header: readonly string[],
+  mapping: ColumnMappingSpec,
   table: readonly ColumnFacts[],
-): ColumnMapping {
-  assertNames(header, 'The header');
-  const exact = new Set(table.map((column) => column.name));
-  const notes: string[] = [];
-  const extra: string[] = [];
-  const columns = header.map((name) => {
-    if (exact.has(name)) return name;
-    const close = table.filter((column) => loosely(column.name) === loosely(name));
-    const [match] = close;
-    if (match === undefined || close.length > 1) {
-      extra.push(name);
-      return name;
-    }
-    notes.push(`${quote(name)} is loaded into the column ${quote(match.name)}`);
-    return match.name;
-  });
-  const mapped = new Set(columns);
-  const missing = table
-    .filter((column) => !column.generated && !column.hasDefault && !mapped.has(column.name))
-    .map((column) => column.name);
-  const doubled = repeated(columns);
-  const generated = table
-    .filter((column) => column.generated && mapped.has(column.name))
-    .map((column) => column.name);
-  const faults = [
-    ...(extra.length > 0 ? [`only in the file: ${list(extra)}`] : []),
-    ...(missing.length > 0 ? [`only in the table: ${list(missing)}`] : []),
-    ...(doubled.length > 0 ? [`twice in the file: ${list(doubled)}`] : []),
-    ...(generated.length > 0 ? [`generated by the table: ${list(generated)}`] : []),
-  ];
-  if (faults.length > 0) {
-    const [only = ''] = header;
-    const advice =
-      header.length === 1 && missing.length > 0 ? delimiterAdvice(only, missing.length) : undefined;
-    throw new CopylineError('HEADER_MISMATCH', `File and table disagree: ${faults.join('; ')}`, {
-      expected: `the columns ${list(table.map((column) => column.name))}`,
-      ...(advice === undefined ? {} : { advice }),
-    });
-  }
-  return { columns, notes };
-}
-
-/** @throws CopylineError `HEADER_INVALID` for names that no table could have */
-export function assertNames(names: readonly string[], what: string): void {
-  const seen = new Set<string>();
-  const faults = names.flatMap((name, i) => {
-    const at = `name ${String(i + 1)}`;
-    if (name === '') return [`${at} is empty`];
-    if (Buffer.byteLength(name) > MAX_IDENTIFIER_BYTES) {
-      return [`${at}, ${quote(name)}, is longer than ${String(MAX_IDENTIFIER_BYTES)} bytes`];
-    }
-    if (seen.has(name)) return [`${at}, ${quote(name)}, is there twice`];
-    seen.add(name);
-    return [];
-  });
-  if (names.length > MAX_COLUMNS) {
-    faults.unshift(
-      `it has ${names.length.toLocaleString('en')} names, a table at most ${MAX_COLUMNS.toLocaleString('en')} columns`,
+): FieldColumns {
+  const isTold = (name: string): boolean =>
+    mapping.skip.includes(name) || Object.hasOwn(mapping.rename, name);
+  if (mapping.extraColumns === 'refuse') {
+    assertNames(
+      header.map((name) => (isTold(name) ? undefined : name)),
+      'The header',
     );
   }
-  if (faults.length > 0) {
-    const hint = names.length === 1 ? ' (is the delimiter right?)' : '';
-    throw new CopylineError('HEADER_INVALID', `${what} is not valid: ${some(faults, '; ')}${hint}`);
+  const names = new ColumnNames(table);
+  const matches = header.map((name) => matchOf(name, mapping, names));
+  const columns = matches.map((match) => match.column);
+  const extra = header.filter((_, i) => matches[i]?.isExtra === true);
+  const notes = matches.flatMap(({ note }) => note ?? []);
+  const mapped = new Set(columns);
+  const isFilled = ({ name, generated }: ColumnFacts): boolean =>
+    generated || mapped.has(name) || Object.hasOwn(mapping.set, name);
+  const missing = table.filter((column) => !isFilled(column) && !column.hasDefault);
+  const isDefaulted = mapping.missingColumns === 'default';
+  const drift: Drift = {
+    'only in the file': mapping.extraColumns === 'refuse' ? extra : [],
+    'only in the table': isDefaulted ? [] : missing.map(({ name }) => name),
+    'only in the table, and neither NULL nor a default is possible': isDefaulted
+      ? missing.filter(({ required }) => required).map(({ name }) => name)
+      : [],
+    'twice in the file': repeated(columns.filter((name) => name !== undefined)),
+    'in the file and set by the load': Object.keys(mapping.set).filter((name) => mapped.has(name)),
+    'to be renamed, but not in the file': Object.keys(mapping.rename).filter(
+      (name) => !header.includes(name),
+    ),
+    'generated by the table': table
+      .filter(({ name, generated }) => generated && mapped.has(name))
+      .map(({ name }) => name),
+  };
+  assertNoDrift(drift, header, table, missing.length);
+  return {
+    columns,
+    defaulted: leftOut(table, columns, mapping),
+    extra,
+    missing: missing.map(({ name }) => name),
+    notes,
+  };
+}
+
+/** @throws CopylineError `COLUMN_NOT_FOUND` for names that no column of the table has */
+export function assertColumns(
+  names: readonly string[],
+  table: readonly ColumnFacts[] | undefined,
+): void {
+  if (table === undefined) return;
+  const known = new Set(table.map((column) => column.name));
+  const unknown = names.filter((name) => !known.has(name));
+  if (unknown.length === 0) return;
+  throw new CopylineError(
+    'COLUMN_NOT_FOUND',
+    `The table has no ${unknown.length === 1 ? 'column' : 'columns'} ${list(unknown)}`,
+    { expected: `some of ${list([...known])}` },
+  );
+}
+
+interface Match {
+  readonly column: string | undefined;
+  readonly isExtra: boolean;
+  readonly note?: string;
+}
+
+function matchOf(
+  name: string,
+  { rename, skip, extraColumns }: ColumnMappingSpec,
+  names: ColumnNames,
+): Match {
+  if (skip.includes(name)) return { column: undefined, isExtra: false };
+  const told = Object.hasOwn(rename, name) ? rename[name] : undefined;
+  if (told !== undefined) {
+    assertColumns([told], names.table);
+    return { column: told, isExtra: false };
+  }
+  const match = names.match(name);
+  // Under its own name, so that it is told when the header has it twice.
+  if (match === undefined)
+    return { column: extraColumns === 'skip' ? undefined : name, isExtra: true };
+  if (match === name) return { column: name, isExtra: false };
+  const note = `${quote(name)} is loaded into the column ${quote(match)}`;
+  return { column: match, isExtra: false, note };
+}
+
+/** The columns of a table by their names, exactly or nearly. */
+class ColumnNames {
+  readonly table: readonly ColumnFacts[];
+  readonly #exact: ReadonlySet<string>;
+  readonly #loose = new Map<string, string[]>();
+
+  constructor(table: readonly ColumnFacts[]) {
+    this.table = table;
+    this.#exact = new Set(table.map(({ name }) => name));
+    for (const { name } of table) {
+      this.#loose.set(loosely(name), [...(this.#loose.get(loosely(name)) ?? []), name]);
+    }
+  }
+
+  match(name: string): string | undefined {
+    if (this.#exact.has(name)) return name;
+    const [match, ...others] = this.#loose.get(loosely(name)) ?? [];
+    return others.length === 0 ? match : undefined;
   }
 }
 
-function repeated(names: readonly string[]): string[] {
-  const seen = new Set<string>();
-  return names.filter((name) => seen.size === seen.add(name).size);
+/** What is wrong, and the names that it is wrong with. */
+type Drift = Readonly<Record<string, readonly string[]>>;
+
+function assertNoDrift(
+  drift: Drift,
+  header: readonly string[],
+  table: readonly ColumnFacts[],
+  missing: number,
+): void {
+  const faults = Object.entries(drift).filter(([, names]) => names.length > 0);
+  if (faults.length === 0) return;
+  const [only = ''] = header;
+  const advice = header.length === 1 && missing > 0 ? delimiterAdvice(only, missing) : undefined;
+  const difference = faults.map(([what, names]) => `${what}: ${list(names)}`).join('; ');
+  throw new CopylineError('HEADER_MISMATCH', `File and table disagree: ${difference}`, {
+    expected: `the columns ${list(table.map((column) => column.name))}`,
+    ...(advice === undefined ? {} : { advice }),
+  });
+}
+
+/** Columns that neither a field nor the load fills. */
+function leftOut(
+  table: readonly ColumnFacts[] | undefined,
+  columns: readonly (string | undefined)[],
+  mapping: ColumnMappingSpec,
+): string[] {
+  const filled = new Set([...columns, ...Object.keys(mapping.set)]);
+  return (table ?? [])
+    .filter(({ name, generated }) => !generated && !filled.has(name))
+    .map(({ name }) => name);
 }
 
 function loosely(name: string): string {
   return name.trim().toLowerCase();
-}
-
-function quote(name: string): string {
-  return `“${excerptOfText(name)}”`;
-}
-
-function list(names: readonly string[]): string {
-  return some(names.map(quote), ', ');
-}
-
-function some(texts: readonly string[], separator: string): string {
-  const more = texts.length - MOST_TOLD;
-  const told = texts.slice(0, MOST_TOLD).join(separator);
-  return more > 0 ? `${told}${separator}and ${more.toLocaleString('en')} more` : told;
-}
-
-function plural(count: number, noun: string): string {
-  return count === 1 ? noun : `${noun}s`;
 }

@@ -1,54 +1,90 @@
 import { CopylineError, type LoadSpec } from '@copyline/contracts';
 
 import { valueTypeOf } from '../csv/column-types.ts';
-import { encoderFor, type EncoderSession, type ValueType } from '../encode/index.ts';
+import { encoderFor, REFUSE, type EncoderSession, type ValueType } from '../encode/index.ts';
+import { encodeValue } from '../lanes/binary-rows.ts';
+import { RECORD_NUMBER, rowValue } from '../lanes/row-layout.ts';
+import { createdTypes } from './create-table.ts';
 import type { LoadFacts } from './facts.ts';
+import { columnsOf, type ColumnMapping } from './map-fields.ts';
 
 /** How the records reach the server. */
 export interface LanePlan {
-  readonly name: 'binary' | 'byte';
+  readonly name: 'binary' | 'text' | 'byte';
   readonly reason: string;
-  /** What the fields are encoded as, one for each; empty outside the binary lane. */
+  /** The form of rows that are not encoded: all of them outside the binary lane. */
+  readonly plainForm: 'text' | 'csv';
+  /** What the values are encoded as, one for each column; empty outside the binary lane. */
   readonly encoding: readonly ValueType[];
   readonly session: EncoderSession;
 }
 
+/** For what depends on the id of a load before there is one. */
+const ANY_LOAD_ID = '00000000-0000-0000-0000-000000000000';
+
 /**
  * Chooses the lane: the binary one, which takes work off the server, wherever every column has an
- * encoder; else the byte lane, in which the server reads the CSV itself.
+ * encoder; else the text lane, in which the server reads the values but not the CSV.
  *
- * @throws CopylineError `LANE_UNSUITABLE` when the specification wants the binary lane and it cannot be
+ * @throws CopylineError `LANE_UNSUITABLE` when the specification wants a lane that cannot be,
+ *   `VALUE_REFUSED` for a value to be set that is none of its column's type
  */
-export function planLane(spec: LoadSpec, facts: LoadFacts, columns: readonly string[]): LanePlan {
-  const { session: settings, table } = facts;
+export function planLane(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping): LanePlan {
+  const { session: settings } = facts;
   const session: EncoderSession = {
     serverVersion: settings.serverVersionNumber,
     dateStyle: settings.dateStyle,
     timeZone: settings.timeZone,
   };
-  const byte = (reason: string): LanePlan => ({ name: 'byte', reason, encoding: [], session });
-  if (spec.lane === 'byte') return byte('it was asked for');
-  const encoding = columns.map((name, i) => typeOfColumn(facts, name, i));
-  const obstacle = obstacleOf(facts, columns, encoding, session);
+  const plain = (name: 'text' | 'byte', reason: string): LanePlan => ({
+    name,
+    reason,
+    plainForm: name === 'text' ? 'text' : 'csv',
+    encoding: [],
+    session,
+  });
+  if (spec.lane === 'byte') assertPassThrough(spec, mapping);
+  if (spec.lane === 'text' || spec.lane === 'byte') return plain(spec.lane, 'it was asked for');
+  const encoding = typesOf(facts, mapping);
+  const obstacle =
+    obstacleOf(facts, mapping, encoding, session) ??
+    obstacleOfSet(facts.source.name, mapping, encoding, session);
   if (obstacle === undefined) {
     const reason = spec.lane === 'binary' ? 'it was asked for' : 'every column has an encoder';
-    return { name: 'binary', reason, encoding, session };
+    return { name: 'binary', reason, plainForm: 'text', encoding, session };
   }
-  if (spec.lane === undefined) return byte(obstacle);
+  if (spec.lane === undefined) return plain('text', obstacle);
   throw new CopylineError('LANE_UNSUITABLE', `The binary lane cannot take this load: ${obstacle}`, {
-    ...(table === undefined ? {} : { expected: 'a table all of whose columns have an encoder' }),
+    expected: 'a table all of whose columns have an encoder',
   });
 }
 
-function typeOfColumn({ table, inferred }: LoadFacts, name: string, index: number): ValueType {
-  const column = table?.columns.find((each) => each.name === name);
-  return column?.valueType ?? valueTypeOf(inferred?.[index] ?? 'text');
+/** The byte lane can neither leave a field out nor add one nor change what a field says. */
+function assertPassThrough({ dialect, mapping }: LoadSpec, { fields, set }: ColumnMapping): void {
+  const obstacles = [
+    ...(fields.includes(undefined) ? ['fields are left out'] : []),
+    ...(set.length > 0 ? ['columns are set'] : []),
+    ...(Object.keys(mapping.nulls).length > 0 ? ['a column has NULL markers of its own'] : []),
+    ...(dialect.trim === 'none' ? [] : ['values are trimmed']),
+  ];
+  if (obstacles.length === 0) return;
+  throw new CopylineError(
+    'LANE_UNSUITABLE',
+    `The byte lane cannot take this load: ${obstacles.join(', ')}`,
+  );
+}
+
+/** The type of each column of the COPY. */
+function typesOf({ table, inferred }: LoadFacts, mapping: ColumnMapping): ValueType[] {
+  if (table === undefined) return createdTypes(mapping, inferred).map(valueTypeOf);
+  const types = new Map(table.columns.map(({ name, valueType }) => [name, valueType]));
+  return columnsOf(mapping).map((name) => types.get(name) ?? valueTypeOf('text'));
 }
 
 /** Why the binary lane cannot be; undefined when it can. */
 function obstacleOf(
   { session: { serverEncoding }, table }: LoadFacts,
-  columns: readonly string[],
+  mapping: ColumnMapping,
   encoding: readonly ValueType[],
   session: EncoderSession,
 ): string | undefined {
@@ -57,7 +93,33 @@ function obstacleOf(
   if (table?.hasStatementTrigger === true) return 'a trigger fires for each COPY';
   const without = encoding.findIndex((type) => encoderFor(type, session) === undefined);
   if (without < 0) return undefined;
-  const name = columns[without] ?? '';
+  const name = columnsOf(mapping)[without] ?? '';
   const type = table?.columns.find((column) => column.name === name)?.type;
   return `column ${name} is of type ${type ?? encoding[without]?.name ?? ''}, which has no encoder`;
+}
+
+/** Values that are the same in all rows are judged once. @throws CopylineError `VALUE_REFUSED` */
+function obstacleOfSet(
+  file: string,
+  { fields, set }: ColumnMapping,
+  encoding: readonly ValueType[],
+  session: EncoderSession,
+): string | undefined {
+  const first = fields.filter((field) => field !== undefined).length;
+  for (const [i, { column, value: told }] of set.entries()) {
+    const type = encoding[first + i];
+    const encoder = type && encoderFor(type, session);
+    const value = rowValue(told, file, ANY_LOAD_ID);
+    if (encoder === undefined || value === RECORD_NUMBER) continue;
+    const answer = encodeValue(value, encoder);
+    if (answer === REFUSE) {
+      const { sqlstate, reason } = encoder.refusal(value ?? '');
+      throw new CopylineError('VALUE_REFUSED', `The value to be set: ${reason}`, {
+        sqlstate,
+        column,
+      });
+    }
+    if (typeof answer === 'number') return `only the server can judge what ${column} is set to`;
+  }
+  return undefined;
 }

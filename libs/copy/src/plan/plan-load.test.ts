@@ -134,17 +134,18 @@ describe('a plan', () => {
     const withPoint = { table, source: { ...FACTS.source, head } };
     expect(laneOf()).toEqual(['binary', 'every column has an encoder']);
     expect(laneOf({ lane: 'byte' })).toEqual(['byte', 'it was asked for']);
+    expect(laneOf({ lane: 'text' })).toEqual(['text', 'it was asked for']);
     expect(laneOf({}, withPoint)).toEqual([
-      'byte',
+      'text',
       'column at is of type point, which has no encoder',
     ]);
     expect(() => plan({ lane: 'binary' }, withPoint)).toThrow(/LANE_UNSUITABLE|no encoder/);
     expect(laneOf({}, { table: { ...TABLE, hasStatementTrigger: true } })).toEqual([
-      'byte',
+      'text',
       'a trigger fires for each COPY',
     ]);
     expect(laneOf({}, { session: { ...FACTS.session, serverEncoding: 'LATIN1' } })).toEqual([
-      'byte',
+      'text',
       'the database’s encoding is LATIN1',
     ]);
   });

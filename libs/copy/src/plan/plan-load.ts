@@ -1,4 +1,9 @@
-import { CopylineError, type LoadSpec, type Warning } from '@copyline/contracts';
+import {
+  CopylineError,
+  type ColumnsReport,
+  type LoadSpec,
+  type Warning,
+} from '@copyline/contracts';
 import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { createHash } from 'node:crypto';
 
@@ -9,11 +14,12 @@ import type { CopyForm } from '../lanes/checkpoints.ts';
 import type { DoneLoad } from '../ledger/ledger-records.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
-import { createTable } from './create-table.ts';
-import { mapFields } from './map-fields.ts';
-import type { ColumnMapping } from './map-columns.ts';
+import { createdTypes, createTable } from './create-table.ts';
+import { columnsOf, columnsReport, mapFields, type ColumnMapping } from './map-fields.ts';
+import { list } from './column-names.ts';
 import { scannerOptions } from './scanner-options.ts';
 import { planLane, type LanePlan } from './plan-lane.ts';
+import { planRejects, type RejectPlan } from './plan-rejects.ts';
 import type { TableName } from './table-name.ts';
 
 /**
@@ -36,18 +42,22 @@ export interface LoadPlan {
     readonly oid: number;
     readonly created: boolean;
   };
-  /** Target column of each field. */
+  /** The columns of the COPY: those of the fields, then those that are set. */
   readonly columns: readonly string[];
+  readonly mapping: ColumnMapping;
+  readonly trim: LoadSpec['dialect']['trim'];
+  readonly columnsReport: ColumnsReport;
   readonly lane: LanePlan;
   readonly scanner: ScannerOptions;
   /** Run in this order in the load's transaction, before COPY. */
   readonly statementsBefore: readonly string[];
   readonly copyStatements: Readonly<Record<CopyForm, string>>;
-  readonly nullMarker: string;
   readonly guarantee: 'exactly-once' | 'at-least-once';
   /** Whether a trigger may keep rows out, so that fewer rows than parsed are no fault. */
   readonly rowsMayBeSuppressed: boolean;
   readonly ledger: LedgerPlan | undefined;
+  /** Continue mode; without it the first refusal ends the load. */
+  readonly rejects: RejectPlan | undefined;
   readonly session: SessionFacts;
   readonly warnings: readonly Warning[];
 }
@@ -78,25 +88,29 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
 
   const mapping = mapFields(spec, source, facts.table?.columns);
   const target = planTarget(table, facts);
-  const fingerprint = fingerprintOf(spec, mapping.columns);
+  const columns = columnsOf(mapping);
+  const fingerprint = fingerprintOf(spec, mapping, columns);
   const ledger = planLedger(spec, facts, fingerprint);
   return {
     target,
-    columns: mapping.columns,
-    lane: planLane(spec, facts, mapping.columns),
-    scanner: scannerOptions(spec, mapping.columns.length, mapping.columns),
+    columns,
+    mapping,
+    trim: spec.dialect.trim,
+    columnsReport: columnsReport(mapping),
+    lane: planLane(spec, facts, mapping),
+    scanner: scannerOptions(spec, mapping.fieldNames.length, mapping.fieldNames),
     statementsBefore: [
       NOTICE_LOST_CLIENT,
       ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
-      ...createStatements(target, mapping.columns, facts),
+      ...createStatements(target, mapping, facts),
     ],
-    copyStatements: copyStatements(spec, target, mapping.columns),
-    nullMarker: spec.dialect.null,
+    copyStatements: copyStatements(spec, target, columns),
     guarantee: guaranteeOf(ledger, facts.table),
     rowsMayBeSuppressed: facts.table?.hasRowTrigger ?? false,
     ledger,
+    rejects: planRejects(spec, facts, target, mapping),
     session: facts.session,
-    warnings: planWarnings(facts, mapping),
+    warnings: planWarnings(spec, facts, mapping),
   };
 }
 
@@ -141,15 +155,15 @@ function planTarget(table: TableName, facts: LoadFacts): LoadPlan['target'] {
 
 function createStatements(
   target: LoadPlan['target'],
-  columns: readonly string[],
+  mapping: ColumnMapping,
   facts: LoadFacts,
 ): string[] {
   if (!target.created) return [];
-  const types = columns.map((_, i) => facts.inferred?.[i] ?? 'text');
+  const types = createdTypes(mapping, facts.inferred);
   return [
     // Even IF NOT EXISTS asks for the privilege to create schemas: only where there is none.
     ...(facts.schemaExists ? [] : [`CREATE SCHEMA ${quoteIdentifier(target.schema)}`]),
-    createTable(target, columns, types),
+    createTable(target, columnsOf(mapping), types),
   ];
 }
 
@@ -161,6 +175,8 @@ function copyStatements(
   const copy = `COPY ${quoteTable(target)} (${columns.map(quoteIdentifier).join(', ')}) FROM STDIN`;
   return {
     binary: `${copy} (FORMAT binary, ENCODING 'UTF8')`,
+    // Tab and \N are what COPY's text form has by default.
+    text: `${copy} (FORMAT text, ENCODING 'UTF8')`,
     csv: `${copy} ${copyOptions(spec.dialect)}`,
   };
 }
@@ -183,12 +199,17 @@ function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): Ledg
 }
 
 /**
- * What decides how the same bytes are stored: the columns in the fields' order, and how fields,
- * NULLs and the header are told. The DateStyle and TimeZone of the session are recorded with the
+ * What decides how the same bytes are stored: the columns in the fields' order, which fields are left
+ * out, the values that are set, and how fields, NULLs and the header are told. The DateStyle and TimeZone of the session are recorded with the
  * load, but are not part of it.
  */
-function fingerprintOf(spec: LoadSpec, columns: readonly string[]): string {
-  const { delimiter, quote, header, skipLines, skipBlankLines } = spec.dialect;
+function fingerprintOf(
+  spec: LoadSpec,
+  { fields, set }: ColumnMapping,
+  columns: readonly string[],
+): string {
+  const { delimiter, quote, header, skipLines, skipBlankLines, trim } = spec.dialect;
+  const hasOwnNulls = Object.keys(spec.mapping.nulls).length > 0;
   const parts = {
     version: FINGERPRINT_VERSION,
     format: spec.format,
@@ -202,6 +223,10 @@ function fingerprintOf(spec: LoadSpec, columns: readonly string[]): string {
       skipLines,
       skipBlankLines,
     ],
+    // Only what a load has beyond fields that become columns: without it, older entries still match.
+    ...(trim === 'none' ? {} : { trim }),
+    ...(hasOwnNulls || fields.includes(undefined) ? { fields } : {}),
+    ...(set.length === 0 ? {} : { set }),
   };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
@@ -215,8 +240,17 @@ function guaranteeOf(
   return ledger !== undefined && sharesCommit ? 'exactly-once' : 'at-least-once';
 }
 
-function planWarnings(facts: LoadFacts, mapping: ColumnMapping): Warning[] {
+function planWarnings(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping): Warning[] {
   const warnings: Warning[] = mapping.notes.map((message) => ({ code: 'COLUMN_RENAMED', message }));
+  const { extra, missing } = mapping;
+  if (extra.length > 0) {
+    const message = `Not loaded, because no column has the name: ${list(extra)}`;
+    warnings.push({ code: 'COLUMNS_SKIPPED', message });
+  }
+  if (missing.length > 0) {
+    const message = `Not in the file, and therefore NULL: ${list(missing)}`;
+    warnings.push({ code: 'COLUMNS_MISSING', message });
+  }
   const { table, source } = facts;
   if (table?.unlogged === true) {
     warnings.push({
@@ -224,8 +258,14 @@ function planWarnings(facts: LoadFacts, mapping: ColumnMapping): Warning[] {
       message: 'The table is UNLOGGED: a crash of the server empties it, the ledger stays',
     });
   }
+  if (spec.onError === 'continue' && table?.hasStatementTrigger === true) {
+    warnings.push({
+      code: 'STATEMENT_TRIGGER',
+      message: 'Triggers that fire once for each statement fire several times in continue mode',
+    });
+  }
   const [only] = source.head.header ?? [];
-  const advice = mapping.columns.length === 1 ? likelyDelimiter(only ?? '') : undefined;
+  const advice = mapping.fields.length === 1 ? likelyDelimiter(only ?? '') : undefined;
   if (advice !== undefined) {
     warnings.push({ code: 'ONE_COLUMN', message: `The file has a single column. ${advice}` });
   }

@@ -1,0 +1,154 @@
+import { asCopylineError, CopylineError } from '@copyline/contracts';
+import { sqlstateOf, type Connection } from '@copyline/dws-client';
+
+import { encoderFor, type FieldEncoder } from './encode/index.ts';
+import type { Execution } from './execution.ts';
+import { CopyTrail } from './lanes/checkpoints.ts';
+import { copyChunks } from './lanes/copy-chunks.ts';
+import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
+import { csvPieces, type CsvPiecesInput } from './lanes/csv-pieces.ts';
+import { layoutOf } from './lanes/row-layout.ts';
+import type { LoadCounts } from './load-progress.ts';
+import { locateServerError } from './locate-error.ts';
+import type { LanePlan } from './plan/plan-lane.ts';
+import type { RejectPlan } from './plan/plan-rejects.ts';
+import type { Reject } from './rejects/reject.ts';
+import type { RejectLog } from './rejects/reject-log.ts';
+import { RowStage } from './rejects/row-stage.ts';
+import type { ContentDigest } from './source/content-digest.ts';
+
+/** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
+const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
+
+/** What copying needs of a run. */
+export type CopyRun = Pick<
+  Execution,
+  'plan' | 'facts' | 'loadId' | 'file' | 'connection' | 'recorder' | 'signal'
+>;
+
+/**
+ * The rows themselves, inside the load's transaction: copied, counted and held against the source.
+ *
+ * @param log takes what is refused; in continue mode only
+ * @throws CopylineError with its place in the source
+ */
+export async function copyRecords(
+  run: CopyRun,
+  digest: ContentDigest | undefined,
+  log: RejectLog | undefined,
+): Promise<LoadCounts> {
+  const { plan, facts, loadId, file, connection, recorder } = run;
+  for (const statement of plan.statementsBefore) await runBefore(connection, statement);
+  recorder.enter('copy', file.version.bytes);
+  const source: CsvPiecesInput = {
+    file,
+    scanner: plan.scanner,
+    layout: layoutOf(plan, file.name, loadId),
+    dataStart: facts.source.head.dataStart,
+    digest,
+    encoders: encodersOf(plan.lane),
+    plainForm: plan.lane.plainForm,
+  };
+  recorder.rejects = log?.first ?? [];
+  const copied =
+    plan.rejects === undefined || log === undefined
+      ? await copyStrictly(run, source)
+      : await copyGoingOn(run, source, plan.rejects, log);
+  const { rowsStored, ...parsed } = copied;
+  const rowsRejected = log?.count ?? 0;
+  const rowsSuppressed = parsed.rowsParsed - rowsRejected - rowsStored;
+  if (rowsSuppressed < 0 || (rowsSuppressed > 0 && !plan.rowsMayBeSuppressed)) {
+    const refused = rowsRejected === 0 ? '' : ` of which ${String(rowsRejected)} were refused,`;
+    throw new CopylineError(
+      'COUNT_MISMATCH',
+      `The file has ${String(parsed.rowsParsed)} records,${refused} the server stored ${String(rowsStored)} rows`,
+      { source: file.name },
+    );
+  }
+  if (log?.hasEnough !== true) await file.assertUnchanged(parsed.bytesRead);
+  if (parsed.rowsParsed === 0) recorder.warn('NO_ROWS', 'The file has no records');
+  return { ...parsed, rowsLoaded: rowsStored, rowsRejected, rowsSuppressed, digest: undefined };
+}
+
+/** The first refusal ends it. */
+async function copyStrictly(
+  { plan, file, connection, recorder, signal }: CopyRun,
+  source: CsvPiecesInput,
+): Promise<CopiedRows> {
+  const trail = new CopyTrail();
+  try {
+    return await copyPieces({
+      pieces: csvPieces(source),
+      statements: plan.copyStatements,
+      connection,
+      trail,
+      signal,
+      onProgress: (bytesRead, rowsParsed) => {
+        recorder.progress(bytesRead, rowsParsed);
+      },
+    });
+  } catch (error) {
+    const known = asCopylineError(error);
+    const located = known.located ? known : await locateServerError(known, file, plan, trail);
+    throw located.with({ source: file.name });
+  }
+}
+
+/** What is refused becomes a reject, and the load goes on. */
+async function copyGoingOn(
+  { plan, file, connection, recorder, signal }: CopyRun,
+  source: CsvPiecesInput,
+  { stage: stagePlan, statementBefore }: RejectPlan,
+  log: RejectLog,
+): Promise<CopiedRows> {
+  if (statementBefore !== undefined) await connection.query(statementBefore);
+  const stage = new RowStage(connection, stagePlan, plan, signal);
+  let refused: Reject[] = [];
+  try {
+    const copied = await copyChunks({
+      pieces: csvPieces({ ...source, onReject: (reject) => refused.push(reject) }),
+      takeRejects: () => {
+        const taken = refused;
+        refused = [];
+        return taken;
+      },
+      statements: plan.copyStatements,
+      connection,
+      stage,
+      log,
+      sourceBytes: file.version.bytes,
+      signal,
+      onProgress: (bytesRead, rowsParsed) => {
+        recorder.progress(bytesRead, rowsParsed);
+      },
+    });
+    // What was left for later, because a later row might have mended it, is judged now.
+    if (!log.hasEnough) await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
+    await stage.drop();
+    await log.finish();
+    return copied;
+  } catch (error) {
+    throw asCopylineError(error).with({ source: file.name });
+  }
+}
+
+/** @returns undefined outside the binary lane */
+function encodersOf({ name, encoding, session }: LanePlan): FieldEncoder[] | undefined {
+  if (name !== 'binary') return undefined;
+  return encoding.map((type) => {
+    const encoder = encoderFor(type, session);
+    if (encoder === undefined) throw new CopylineError('INTERNAL', `No encoder for ${type.name}`);
+    return encoder;
+  });
+}
+
+async function runBefore(connection: Connection, statement: string): Promise<void> {
+  try {
+    await connection.query(statement);
+  } catch (cause) {
+    if (!CREATED_MEANWHILE.has(sqlstateOf(cause) ?? '')) throw cause;
+    throw new CopylineError('TABLE_CHANGED', 'The table was created by somebody else meanwhile', {
+      cause,
+    });
+  }
+}

@@ -1,0 +1,53 @@
+import { loadSpecSchema } from '@copyline/contracts';
+import { describe, expect, it } from 'vitest';
+
+import type { LoadFacts } from './facts.ts';
+import type { ColumnMapping } from './map-fields.ts';
+import { planRejects } from './plan-rejects.ts';
+import type { RejectFacts } from './reject-facts.ts';
+
+const FACTS: RejectFacts = {
+  product: 'PostgreSQL 18.4 on x86_64-pc-linux-gnu',
+  mayStage: true,
+  hasInsertRule: false,
+  mayRead: true,
+  earlyConstraints: [],
+  uniqueKeys: [],
+  hasOtherKeys: false,
+  checks: [],
+  notNull: [],
+};
+
+function plan(more: Partial<RejectFacts>): ReturnType<typeof planRejects> {
+  const spec = loadSpecSchema.parse({ source: { path: 'a' }, into: 't', onError: 'continue' });
+  const facts = { table: undefined, inferred: ['text'], rejects: { ...FACTS, ...more } };
+  const mapping = { fields: [{ column: 'a', nulls: [] }], set: [] };
+  // The parts that it asks for.
+  return planRejects(
+    spec,
+    facts as unknown as LoadFacts,
+    { schema: 's', name: 't' },
+    mapping as unknown as ColumnMapping,
+  );
+}
+
+describe('a plan for rejects', () => {
+  it('judges constraints early that may be', () => {
+    expect(plan({})?.statementBefore).toBeUndefined();
+    expect(plan({ earlyConstraints: ['s.k'] })?.statementBefore).toBe(
+      'SET CONSTRAINTS s.k IMMEDIATE',
+    );
+  });
+
+  it.each([
+    ['a server without COPY under a savepoint', { product: '(GaussDB 8.2.1 build 3f) on x86_64' }],
+    ['a role without temporary tables', { mayStage: false }],
+    ['a rule that rewrites INSERT', { hasInsertRule: true }],
+  ])('refuses %s, before anything is loaded', (_, facts) => {
+    expect(() => plan(facts)).toThrow(expect.objectContaining({ code: 'REJECTS_UNSUPPORTED' }));
+  });
+
+  it('gives its own columns names that the file does not have', () => {
+    expect(plan({})?.stage.create[0]).toContain('copyline_ord bigint');
+  });
+});

@@ -1,0 +1,87 @@
+import { asCopylineError } from '@copyline/contracts';
+
+import type { Execution } from '../execution.ts';
+import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
+import type { LocalFile } from '../source/local-file.ts';
+import { RejectAllowance } from './reject.ts';
+import { RejectFiles, writeRejectFiles } from './reject-files.ts';
+import { RejectLog, type RejectLogOptions, type RejectStore } from './reject-log.ts';
+import { readRejects, readRejectSet, RejectTable } from './reject-table.ts';
+
+/** What takes the rejects of a load; `undefined` for one that ends with the first refusal. */
+export function rejectLog(
+  { rejects, columns }: LoadPlan,
+  store: RejectStore | undefined,
+  options?: RejectLogOptions,
+): RejectLog | undefined {
+  if (rejects === undefined) return undefined;
+  return new RejectLog(store, new RejectAllowance(rejects.limit, columns.length), options);
+}
+
+/** The reject table, for a load in continue mode with a ledger. */
+export async function openRejectTable({
+  plan,
+  spec,
+  facts,
+  file,
+  connection,
+  loadId,
+}: Execution): Promise<RejectTable | undefined> {
+  if (plan.rejects === undefined || plan.ledger === undefined) return undefined;
+  const preamble = await readPreamble(file, facts.source.head.dataStart.byteOffset);
+  const { source: _source, rejectsFile: _file, ...kept } = spec;
+  return new RejectTable(
+    connection,
+    { schema: plan.ledger.schema, loadId, serverEncoding: plan.session.serverEncoding },
+    { preamble, spec: kept },
+  );
+}
+
+/** The files for the rejects of a load that has no table for them: written before COMMIT. */
+export async function openRejectFiles({
+  plan,
+  facts,
+  file,
+}: Pick<Execution, 'plan' | 'facts' | 'file'>): Promise<RejectFiles | undefined> {
+  const path = plan.rejects?.file;
+  if (path === undefined) return undefined;
+  const preamble = await readPreamble(file, facts.source.head.dataStart.byteOffset);
+  return RejectFiles.create(path, file.name, preamble);
+}
+
+/**
+ * Renders the rejects of a load that is committed, if a file for them was asked for. The load is done
+ * whatever becomes of the file: a failure is a warning.
+ */
+export async function publishRejects(
+  { spec, file, connection, connect, recorder }: Execution,
+  { schema }: LedgerPlan,
+  loadId: string,
+): Promise<void> {
+  const path = spec.rejectsFile;
+  if (path === undefined) return;
+  try {
+    const own = connection.isUsable ? undefined : await connect();
+    const reader = own ?? connection;
+    try {
+      const set = await readRejectSet(reader, schema, loadId);
+      if (set === undefined) {
+        recorder.warn('REJECTS_GONE', 'The rejects of the load are not in the ledger any more');
+        return;
+      }
+      await writeRejectFiles(path, file.name, set.preamble, readRejects(reader, schema, loadId));
+    } finally {
+      await own?.close();
+    }
+  } catch (cause) {
+    recorder.warn(
+      'REJECTS_NOT_WRITTEN',
+      `The file of rejects was not written (${asCopylineError(cause).message}); again with: copyline rejects ${loadId} --to FILE`,
+    );
+  }
+}
+
+async function readPreamble(file: LocalFile, bytes: number): Promise<Buffer> {
+  const preamble = Buffer.alloc(bytes);
+  return preamble.subarray(0, await file.read(preamble, 0, bytes, 0));
+}

@@ -1,0 +1,197 @@
+import type { LoadSpecInput } from '@copyline/contracts';
+import { testServers } from '@copyline/testkit';
+import { describe, expect, it } from 'vitest';
+
+import { useLoading } from './csv-loading.ts';
+
+/** Lanes that can leave fields out and add values. */
+const LANES = ['binary', 'text'] as const;
+
+const FILE = [
+  'Order No,junk, qty ,note',
+  '1,"x,\ny",NA,"NA"',
+  '2,,-,  two  ',
+  '3,"""",7,"  three\\t "',
+  '',
+].join('\n');
+const COLUMNS = `order_no int, qty int, note text, region text not null, src text, rec int8,
+  load_id uuid, at date, gone text default 'kept'`;
+const SPEC: Partial<LoadSpecInput> = {
+  mapping: {
+    rename: { 'Order No': 'order_no' },
+    skip: ['junk'],
+    set: {
+      region: 'E\tU\\',
+      at: '2026-11-21',
+      src: { from: 'file' },
+      rec: { from: 'record' },
+      load_id: { from: 'loadId' },
+    },
+    nulls: { qty: ['NA', '-'] },
+    missingColumns: 'default',
+  },
+};
+
+describe.each(testServers())('a mapping on $name', (server) => {
+  const loading = useLoading(server);
+  const create = (columns: string): Promise<unknown> =>
+    loading.db.sql(`drop table if exists t; create table t (${columns})`);
+
+  it.each(LANES)('renames, leaves out, sets and tells NULL, in lane %s', async (lane) => {
+    await create(COLUMNS);
+    const path = await loading.write(FILE, 'orders.csv');
+    const source = { path, name: 'inbox:orders.csv' };
+    const report = await loading.load(path, { ...SPEC, source, lane });
+    expect(report.error).toBeNull();
+    expect(report.lane?.name).toBe(lane);
+    expect(report.columns).toEqual({
+      loaded: ['order_no', 'qty', 'note'],
+      skipped: ['junk'],
+      set: ['region', 'at', 'src', 'rec', 'load_id'],
+      defaulted: ['gone'],
+    });
+    const rest = {
+      region: 'E\tU\\',
+      src: 'inbox:orders.csv',
+      load_id: report.loadId,
+      at: '2026-11-21',
+      gone: 'kept',
+    };
+    expect(await loading.db.sql('select t.*, at::text as at, rec::int as rec from t')).toEqual([
+      { order_no: 1, qty: null, note: 'NA', rec: 1, ...rest },
+      { order_no: 2, qty: null, note: '  two  ', rec: 2, ...rest },
+      { order_no: 3, qty: 7, note: '  three\\t ', rec: 3, ...rest },
+    ]);
+  });
+
+  it.each(LANES)('trims what it is told to, before NULL is told, in lane %s', async (lane) => {
+    await create('a text, b text');
+    const path = await loading.write('a,b\n "x" ,1\n'.replace(' "x" ', '" x "') + ' y\t, \n');
+    const rows = async (trim: 'none' | 'unquoted' | 'all') => {
+      await loading.db.sql('truncate t');
+      const report = await loading.load(path, { lane, dialect: { trim }, force: true });
+      expect(report.error).toBeNull();
+      return loading.db.sql('select * from t');
+    };
+    expect(await rows('none')).toEqual([
+      { a: ' x ', b: '1' },
+      { a: ' y\t', b: ' ' },
+    ]);
+    expect(await rows('unquoted')).toEqual([
+      { a: ' x ', b: '1' },
+      { a: 'y', b: null },
+    ]);
+    expect(await rows('all')).toEqual([
+      { a: 'x', b: '1' },
+      { a: 'y', b: null },
+    ]);
+  });
+
+  it('refuses a value to be set before it reads, and leaves to the server what it must judge', async () => {
+    await create('a int, b int2, c date');
+    const path = await loading.write('a\n1\n2\n');
+    const set = (values: NonNullable<LoadSpecInput['mapping']>['set']) =>
+      loading.load(path, { mapping: { set: values, missingColumns: 'default' } });
+    expect((await set({ b: 'x' })).error).toMatchObject({
+      code: 'VALUE_REFUSED',
+      sqlstate: '22P02',
+      column: 'b',
+      record: null,
+    });
+    const asked = await set({ b: '1', c: '21 Nov 2026' });
+    expect(asked.error).toBeNull();
+    expect(asked.lane).toMatchObject({
+      name: 'text',
+      reason: 'only the server can judge what c is set to',
+    });
+    expect(await loading.db.sql('select a, b, c::text from t')).toEqual([
+      { a: 1, b: 1, c: '2026-11-21' },
+      { a: 2, b: 1, c: '2026-11-21' },
+    ]);
+  });
+
+  it('places errors behind fields that are left out, and in columns that are set', async () => {
+    await create('b int, c int2 check (c < 2)');
+    const path = await loading.write('a,b\nx,1\ny,2\nz,oops\n');
+    for (const lane of LANES) {
+      const mapping: LoadSpecInput['mapping'] = { skip: ['a'], missingColumns: 'default' };
+      expect((await loading.load(path, { lane, mapping })).error).toMatchObject({
+        record: 3,
+        line: 4,
+        column: 'b',
+        byteOffset: 14,
+        excerpt: 'oops',
+      });
+      const numbered: typeof mapping = { ...mapping, set: { c: { from: 'record' } } };
+      const short = await loading.write('a,b\nx,1\ny,2\n');
+      expect((await loading.load(short, { lane, mapping: numbered })).error).toMatchObject({
+        code: 'CONSTRAINT_VIOLATED',
+        record: 2,
+        line: 3,
+      });
+    }
+  });
+
+  it('is part of what the ledger compares', async () => {
+    await create('a text, b text');
+    const path = await loading.write('a,b\n1,2\n');
+    const load = (mapping: LoadSpecInput['mapping'], trim: 'none' | 'all' = 'none') =>
+      loading.load(path, { mapping, dialect: { trim } });
+    const mapping = { skip: ['b'], set: { b: 'x' } };
+    expect((await load(mapping)).error).toBeNull();
+    expect(await load(mapping)).toMatchObject({ deduplicated: true, columns: { skipped: ['b'] } });
+    for (const other of [
+      load(undefined),
+      load({ skip: ['b'], set: { b: 'y' } }),
+      load({ skip: ['b'], set: { b: { from: 'file' } } }),
+      load({ ...mapping, nulls: { a: ['1'] } }),
+      load(mapping, 'all'),
+    ]) {
+      expect((await other).error?.code).toBe('ALREADY_LOADED_DIFFERENTLY');
+    }
+  });
+
+  it('makes a table without the fields that are left out, with columns that are set', async () => {
+    await loading.db.sql('drop table if exists t');
+    const path = await loading.write('Order No,junk,qty\n1,x,NA\n2,y, 3 \n');
+    const report = await loading.load(path, {
+      create: true,
+      dialect: { trim: 'all' },
+      mapping: {
+        rename: { 'Order No': 'order_no' },
+        skip: ['junk'],
+        set: { rec: { from: 'record' }, region: 'EU' },
+        nulls: { qty: ['NA'] },
+      },
+    });
+    expect(report.error).toBeNull();
+    expect(
+      await loading.db.sql(
+        `select order_no::int, qty::int, rec::int, region, pg_typeof(qty)::text as type from t`,
+      ),
+    ).toEqual([
+      { order_no: 1, qty: null, rec: 1, region: 'EU', type: 'bigint' },
+      { order_no: 2, qty: 3, rec: 2, region: 'EU', type: 'bigint' },
+    ]);
+  });
+
+  it('has no place in the byte lane, but for other names', async () => {
+    await create('a int, b int');
+    const path = await loading.write('A1,b\n1,2\n');
+    const load = (mapping: LoadSpecInput['mapping'], trim?: 'all') =>
+      loading.load(path, {
+        lane: 'byte',
+        force: true,
+        mapping,
+        ...(trim && { dialect: { trim } }),
+      });
+    const rename = { A1: 'a' };
+    expect((await load({ rename })).error).toBeNull();
+    expect((await load({ skip: ['A1'], missingColumns: 'default' })).error?.message).toBe(
+      'The byte lane cannot take this load: fields are left out',
+    );
+    expect((await load({ rename, nulls: { a: ['1'] } }, 'all')).error?.message).toBe(
+      'The byte lane cannot take this load: a column has NULL markers of its own, values are trimmed',
+    );
+  });
+});
