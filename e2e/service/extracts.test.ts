@@ -178,6 +178,9 @@ describe('extracts that are submitted', () => {
     );
     expect(text).toContain('extracted 1 row');
     expect(await readFile(join(outbox, 'query.csv'), 'utf8')).toBe('1\n');
+    const parquet = ['submit', '--query', 'select 1 as n', '--to', 'outbox:n.parquet', '--wait'];
+    expect(await run(...parquet, '--connection', 'target')).toContain('extracted 1 row');
+    expect((await readFile(join(outbox, 'n.parquet'))).subarray(0, 4).toString()).toBe('PAR1');
     expect(await run('jobs')).toMatch(
       /extract │ done +│ target · a query +│ outbox:query\.csv +│ +1 /,
     );

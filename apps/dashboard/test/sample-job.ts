@@ -32,8 +32,15 @@ export function sampleJob(more: Partial<LoadJob> = {}): LoadJob {
         header: true,
         skipLines: 0,
         skipBlankLines: false,
+        trim: 'none',
       },
       create: false,
+      mapping: {
+        ...{ rename: {}, skip: [], set: {}, nulls: {} },
+        extraColumns: 'refuse',
+        missingColumns: 'refuse',
+      },
+      onError: 'abort',
       allowEmpty: false,
       ledger: 'target',
       slot: '',
@@ -113,7 +120,6 @@ export function sampleExtract(more: Partial<ExtractJob> = {}): ExtractJob {
       from: { table: 'sales.orders' },
       to: 'outbox:orders.csv',
       connection: 'warehouse',
-      format: 'csv',
       csv: {
         delimiter: ',',
         quote: '"',

@@ -1,4 +1,4 @@
-import type { CopylineError} from '@copyline/contracts';
+import type { CopylineError } from '@copyline/contracts';
 import { parseRootedName, sinkNameSchema } from '@copyline/contracts';
 import { lstat, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

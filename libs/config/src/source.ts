@@ -1,4 +1,4 @@
-import type { CopylineError} from '@copyline/contracts';
+import type { CopylineError } from '@copyline/contracts';
 import { parseRootedName, sourceNameSchema } from '@copyline/contracts';
 import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';

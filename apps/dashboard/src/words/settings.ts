@@ -1,4 +1,4 @@
-import type { ExtractRequest, Job, LoadRequest } from '@copyline/contracts';
+import type { CsvOutput, ExtractRequest, Job, LoadRequest } from '@copyline/contracts';
 
 import { bytesText, countText } from './numbers.ts';
 import { durationText } from './times.ts';
@@ -39,13 +39,13 @@ function ofLoad(load: LoadRequest): Possible[] {
 }
 
 function ofExtract({ from, csv, ...extract }: ExtractRequest): Possible[] {
-  const escape = csv.escape ?? csv.quote;
   const table = 'table' in from ? from : undefined;
   const { rowsPerFile, bytesPerFile, statementTimeoutMs, maxDurationMs } = extract;
   return [
     ['Query', 'query' in from && from.query],
     ['Columns', table?.columns?.join(', ') ?? false],
     ['Where', table?.where ?? false],
+    ['Format', extract.format ?? false],
     ['Existing files', extract.overwrite && 'replaced'],
     ['Compression', extract.compression ?? false],
     ['Rows per file', rowsPerFile !== undefined && countText(rowsPerFile)],
@@ -53,6 +53,13 @@ function ofExtract({ from, csv, ...extract }: ExtractRequest): Possible[] {
     ['Search path', extract.searchPath?.join(', ') ?? false],
     ['Statement limit', statementTimeoutMs !== undefined && durationText(statementTimeoutMs)],
     ['Time limit', maxDurationMs !== undefined && durationText(maxDurationMs)],
+    ...(csv === undefined ? [] : ofCsv(csv)),
+  ];
+}
+
+function ofCsv(csv: CsvOutput): Possible[] {
+  const escape = csv.escape ?? csv.quote;
+  return [
     ['Delimiter', csv.delimiter !== ',' && visible(csv.delimiter)],
     ['Quote', csv.quote !== '"' && visible(csv.quote)],
     ['Escape', escape !== csv.quote && visible(escape)],

@@ -94,7 +94,7 @@ describe.each(BACKENDS)('what the queue delivers, on %s', (kind) => {
 
     for (const [id, reason] of [
       ['old-payload', 'The payload is not one of this version'],
-      ['new-type', 'There is no type of job named extract'],
+      ['new-type', 'There is no type of job named newer'],
     ] as const) {
       await waitFor('the end of the job', async () => (await queue.stateOf(id)) === 'ended');
       const job = await bullJob(queue, id);
