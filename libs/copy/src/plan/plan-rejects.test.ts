@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { LoadFacts } from './facts.ts';
 import type { ColumnMapping } from './map-fields.ts';
 import { planRejects } from './plan-rejects.ts';
+import type { Reading } from '../source/reading.ts';
 import type { RejectFacts } from './reject-facts.ts';
 
 const FACTS: RejectFacts = {
@@ -18,9 +19,12 @@ const FACTS: RejectFacts = {
   notNull: [],
 };
 
-function plan(more: Partial<RejectFacts>): ReturnType<typeof planRejects> {
+const READING: Reading = { encoding: 'utf-8', bomBytes: 0, end: 9, tolerant: undefined };
+
+function plan(more: Partial<RejectFacts>, reading = READING): ReturnType<typeof planRejects> {
   const spec = loadSpecSchema.parse({ source: { path: 'a' }, into: 't', onError: 'continue' });
-  const facts = { table: undefined, inferred: ['text'], rejects: { ...FACTS, ...more } };
+  const source = { head: { reading } };
+  const facts = { table: undefined, inferred: ['text'], source, rejects: { ...FACTS, ...more } };
   const mapping = { fields: [{ column: 'a', nulls: [] }], set: [] };
   // The parts that it asks for.
   return planRejects(
@@ -45,6 +49,12 @@ describe('a plan for rejects', () => {
     ['a rule that rewrites INSERT', { hasInsertRule: true }],
   ])('refuses %s, before anything is loaded', (_, facts) => {
     expect(() => plan(facts)).toThrow(expect.objectContaining({ code: 'REJECTS_UNSUPPORTED' }));
+  });
+
+  it('refuses a file whose bytes are not those that are scanned', () => {
+    expect(() => plan({}, { ...READING, encoding: 'utf-16le' })).toThrow(
+      expect.objectContaining({ code: 'REJECTS_UNSUPPORTED' }),
+    );
   });
 
   it('gives its own columns names that the file does not have', () => {
