@@ -84,7 +84,7 @@ export const loadReportSchema = z.strictObject({
   lane: z
     .strictObject({
       /** Which of them was planned; single chunks may have taken the other one. */
-      name: z.enum(['binary', 'text', 'byte']),
+      name: z.enum(['binary', 'text', 'byte', 'tolerant']),
       reason: z.string(),
       rowsBinary: count,
       rowsText: count,

@@ -16,7 +16,7 @@ export type RejectLimit = z.infer<typeof rejectLimitSchema>;
 
 /** How a CSV file is written. */
 export const csvDialectSchema = z.strictObject({
-  /** One ASCII character. */
+  /** One ASCII character; with others or several of them the tolerant lane reads the file. */
   delimiter: z.string().default(','),
   /** One ASCII character. */
   quote: z.string().default('"'),
@@ -28,6 +28,14 @@ export const csvDialectSchema = z.strictObject({
   header: z.boolean().default(true),
   /** Physical lines before the header (or before the first record). */
   skipLines: z.int().nonnegative().default(0),
+  /** Physical lines at the end of the file that are not read. */
+  skipFooter: z.int().nonnegative().default(0),
+  /** A line that begins with this text is nothing. */
+  comment: z.string().min(1).optional(),
+  /** A quote where none may stand belongs to the value, instead of being an error. */
+  relaxedQuotes: z.boolean().default(false),
+  /** Default: that of a byte order mark, else UTF-8. */
+  encoding: z.enum(['utf-8', 'utf-16le', 'utf-16be', 'latin-1', 'cp1252']).optional(),
   /** Blank lines are nothing, rather than records with one empty field. */
   skipBlankLines: z.boolean().default(false),
   /** Blanks and tabs around values that do not belong to them: of unquoted fields, or of all. */
@@ -50,7 +58,7 @@ export const loadSpecSchema = z.strictObject({
   format: z.literal('csv').default('csv'),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
   /** How the records reach the server. Default: the fastest lane that can take them. */
-  lane: z.enum(['binary', 'text', 'byte']).optional(),
+  lane: z.enum(['binary', 'text', 'byte', 'tolerant']).optional(),
   /** Columns for the fields by position; without it the header's names decide. */
   columns: z.array(storable.min(1)).min(1).optional(),
   mapping: columnMappingSchema.default(columnMappingSchema.parse({})),

@@ -16,6 +16,7 @@ import type { Reject } from './rejects/reject.ts';
 import type { RejectLog } from './rejects/reject-log.ts';
 import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
+import { errorInFile } from './source/reading.ts';
 
 /** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
 const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
@@ -42,6 +43,7 @@ export async function copyRecords(
   recorder.enter('copy', file.version.bytes);
   const source: CsvPiecesInput = {
     file,
+    reading: plan.reading,
     scanner: plan.scanner,
     layout: layoutOf(plan, file.name, loadId),
     dataStart: facts.source.head.dataStart,
@@ -90,7 +92,7 @@ async function copyStrictly(
   } catch (error) {
     const known = asCopylineError(error);
     const located = known.located ? known : await locateServerError(known, file, plan, trail);
-    throw located.with({ source: file.name });
+    throw errorInFile(located, plan.reading).with({ source: file.name });
   }
 }
 
@@ -116,7 +118,7 @@ async function copyGoingOn(
       connection,
       stage,
       log,
-      sourceBytes: file.version.bytes,
+      sourceBytes: plan.reading.end,
       signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);

@@ -38,7 +38,7 @@ export async function describeTable(
   const table = parseTableName(spec.into);
   await using file = await LocalFile.open(spec.source);
   try {
-    const head = await readSourceHead(file, spec.dialect, spec.maxRecordBytes);
+    const head = await readSourceHead(file, spec);
     const source = { name: file.name, canonical: file.canonical, version: file.version, head };
     const mapping = mapFields(spec, source, undefined);
     const bytesTotal = file.version.bytes;

@@ -35,7 +35,7 @@ export async function gatherFacts(
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<LoadFacts> {
-  const head = await readSourceHead(file, spec.dialect, spec.maxRecordBytes);
+  const head = await readSourceHead(file, spec);
   const source = { name: file.name, canonical, version: file.version, head };
   const session = await readSessionFacts(connection);
   const table = await readTableFacts(connection, tableName);

@@ -1,4 +1,4 @@
-import type { LoadSpec } from '@copyline/contracts';
+import { CopylineError, type LoadSpec } from '@copyline/contracts';
 
 import { inferTypes, type InferredColumn } from './csv/infer-types.ts';
 import type { RowLayout } from './lanes/row-layout.ts';
@@ -6,6 +6,8 @@ import type { SourceFacts } from './plan/facts.ts';
 import { mapFields } from './plan/map-fields.ts';
 import { scannerOptions } from './plan/scanner-options.ts';
 import type { LocalFile } from './source/local-file.ts';
+import { errorInFile, openFeed } from './source/reading.ts';
+import { WindowReader } from './source/window-reader.ts';
 
 /** Reads a file for the types of its fields, for a table that is made of it. */
 export async function inferColumns(
@@ -16,20 +18,21 @@ export async function inferColumns(
   signal: AbortSignal | undefined,
 ): Promise<InferredColumn[]> {
   const { fields, fieldNames } = mapFields(spec, source, undefined);
-  const scanner = scannerOptions(spec, fieldNames.length, fieldNames);
+  const { reading } = source.head;
+  const scanner = scannerOptions(spec, fieldNames.length, fieldNames, reading);
   const layout: RowLayout = {
     dialect: scanner.dialect,
     trim: spec.dialect.trim,
     fields,
     set: [],
   };
-  return inferTypes({
-    file,
-    scanner,
-    layout,
-    dataStart: source.head.dataStart,
-    skipRefused: spec.onError === 'continue',
-    signal,
-    onProgress,
-  });
+  try {
+    const { dataStart } = source.head;
+    const reader = new WindowReader(openFeed(file, reading, dataStart.byteOffset));
+    const skipRefused = spec.onError === 'continue';
+    const how = { skipRefused, signal, onProgress };
+    return await inferTypes({ reader, scanner, layout, dataStart, ...how });
+  } catch (error) {
+    throw error instanceof CopylineError ? errorInFile(error, reading) : error;
+  }
 }

@@ -7,6 +7,7 @@ import { ServerLines, ServerRows } from './csv/server-lines.ts';
 import type { Checkpoint, CopyForm, CopyTrail } from './lanes/checkpoints.ts';
 import type { LoadPlan } from './plan/plan-load.ts';
 import type { LocalFile } from './source/local-file.ts';
+import { openFeed } from './source/reading.ts';
 import { WindowReader } from './source/window-reader.ts';
 
 /** What the CONTEXT of a COPY error tells. */
@@ -109,7 +110,7 @@ async function findRecord(
   );
   const lines =
     form === 'csv' ? new ServerLines(scanner, from.serverLines) : new ServerRows(from.serverLines);
-  const reader = new WindowReader(file, from.position.byteOffset);
+  const reader = new WindowReader(openFeed(file, plan.reading, from.position.byteOffset));
   for (let consumed = 0; found === undefined;) {
     const window = await reader.next(consumed);
     if (window === undefined) break;

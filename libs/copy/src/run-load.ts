@@ -10,7 +10,7 @@ import { abortReason, throwIfAborted, type Connection } from '@copyline/dws-clie
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 
-import { dialectBytes } from './csv/dialect.ts';
+import { assertDialect } from './csv/dialect.ts';
 import { executePlan } from './execute-plan.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadProgress } from './load-progress.ts';
@@ -95,7 +95,7 @@ export function parseSpec(input: LoadSpecInput): LoadSpec {
     );
     throw new CopylineError('CONFIG_INVALID', `The load is not valid: ${faults.join('; ')}`);
   }
-  dialectBytes(parsed.data.dialect);
+  assertDialect(parsed.data.dialect);
   assertMapping(parsed.data);
   parseTableName(parsed.data.into);
   assertRejectsHavePlace(parsed.data);

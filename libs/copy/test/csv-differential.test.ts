@@ -9,7 +9,12 @@ import { copyOptions } from '../src/csv/dialect.ts';
 import { generatedCsv, LOADS, writeField, type GeneratedCsv } from './csv-arbitrary.ts';
 import { useLoading } from './csv-loading.ts';
 
-const LANE = fc.constantFrom('binary' as const, 'text' as const, 'byte' as const);
+const LANE = fc.constantFrom(
+  'binary' as const,
+  'text' as const,
+  'byte' as const,
+  'tolerant' as const,
+);
 const WIDTHS = [1, 2, 3, 4];
 const columnsOf = (width: number): string[] =>
   Array.from({ length: width }, (_, i) => `c${String(i)}`);

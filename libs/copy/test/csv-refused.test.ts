@@ -90,11 +90,6 @@ const CASES: RefusedCase[] = [
     error: { code: 'INVALID_UTF8', record: null, line: 1 },
   },
   {
-    name: 'C13 UTF-16LE with BOM',
-    file: `⟦${byte(0xff)}${byte(0xfe)}a\0`,
-    error: { code: 'UNSUPPORTED_ENCODING', message: expect.stringContaining('UTF-16LE') as string },
-  },
-  {
     name: 'C14 UTF-16LE without BOM',
     file: '⟦a\0,\0b\0\n\0',
     error: { code: 'UNSUPPORTED_ENCODING', message: expect.stringContaining('UTF-16LE') as string },

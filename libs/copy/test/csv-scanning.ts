@@ -2,6 +2,7 @@ import { CopylineError } from '@copyline/contracts';
 
 import { CsvScanner } from '../src/csv/scanner.ts';
 import type { ScannerOptions, ScanPosition } from '../src/csv/scanning.ts';
+import { FileFeed } from '../src/source/byte-feed.ts';
 import { LocalFile } from '../src/source/local-file.ts';
 import { WindowReader } from '../src/source/window-reader.ts';
 
@@ -49,7 +50,7 @@ export function scanInSteps(bytes: Buffer, options: ScannerOptions, step: number
 /** Scans a file as a load does. */
 export async function scanFile(path: string, options: ScannerOptions): Promise<Scanned> {
   await using file = await LocalFile.open({ path });
-  const reader = new WindowReader(file);
+  const reader = new WindowReader(new FileFeed(file));
   const collector = new Collector(options);
   let fault: Error | undefined;
   try {

@@ -2,7 +2,15 @@ import type { LoadSpecInput, RejectLimit } from '@copyline/contracts';
 import { Option, type Command } from 'commander';
 
 import { describedMapping, type MappingFlags } from './mapping-flags.ts';
-import { parseByteSize, parseCharacter, parseCount, parseRejectLimit } from './values.ts';
+import {
+  parseByteSize,
+  parseCharacter,
+  parseCount,
+  parseDelimiter,
+  parseEncoding,
+  parseRejectLimit,
+  type Encoding,
+} from './values.ts';
 
 /** Flags that describe a load, wherever it runs. */
 export interface LoadFlags extends MappingFlags {
@@ -16,10 +24,14 @@ export interface LoadFlags extends MappingFlags {
   readonly header: boolean;
   readonly skipLines?: number;
   readonly skipBlankLines?: boolean;
+  readonly skipFooter?: number;
+  readonly comment?: string;
+  readonly relaxedQuotes?: boolean;
+  readonly encoding?: Encoding;
   readonly trim?: 'none' | 'unquoted' | 'all';
   readonly maxRecordSize?: number;
   readonly ledger?: 'target' | 'none';
-  readonly lane?: 'binary' | 'text' | 'byte';
+  readonly lane?: 'binary' | 'text' | 'byte' | 'tolerant';
   readonly slot?: string;
   readonly force?: boolean;
   readonly allowEmpty?: boolean;
@@ -29,12 +41,24 @@ export interface LoadFlags extends MappingFlags {
 
 export function addDialectFlags(command: Command): Command {
   return command
-    .option('--delimiter <c>', 'one character, \\t or \\x01 (default: ,)', parseCharacter)
+    .option(
+      '--delimiter <c>',
+      'one character or several, \\t or \\x01 (default: ,)',
+      parseDelimiter,
+    )
     .option('--quote <c>', 'one character (default: ")', parseCharacter)
     .option('--escape <c>', 'one character (default: the quote)', parseCharacter)
     .option('--null <text>', 'unquoted text that is NULL (default: nothing)')
     .option('--no-header', 'the first record is data')
     .option('--skip-lines <n>', 'physical lines before the header', parseCount)
+    .option('--skip-footer <n>', 'physical lines at the end that are not read', parseCount)
+    .option('--comment <text>', 'lines that begin with it are nothing')
+    .option('--relaxed-quotes', 'quotes where none may stand belong to the value')
+    .option(
+      '--encoding <name>',
+      'utf-8, utf-16le, utf-16be, latin-1 or cp1252 (default: of the byte order mark, else utf-8)',
+      parseEncoding,
+    )
     .option('--skip-blank-lines', 'blank lines are no records')
     .addOption(
       new Option(
@@ -49,8 +73,8 @@ export function addLaneFlag(command: Command): Command {
   return command.addOption(
     new Option(
       '--lane <lane>',
-      'how records reach the server: in its binary form, in its text form, or as the bytes that they are (default: the fastest that can take them)',
-    ).choices(['binary', 'text', 'byte']),
+      'how records reach the server: in its binary form, in its text form, as the bytes that they are, or rewritten from a wider dialect (default: the fastest that can take them)',
+    ).choices(['binary', 'text', 'byte', 'tolerant']),
   );
 }
 
@@ -77,6 +101,7 @@ type Description = Omit<LoadSpecInput, 'source' | 'ledgerSchema' | 'into'> & { i
 /** What the flags say of a load; a default belongs to the specification, not to the command line. */
 export function describedLoad(flags: LoadFlags): Description {
   const { delimiter, quote, skipLines, skipBlankLines, trim } = flags;
+  const { skipFooter, comment, relaxedQuotes, encoding } = flags;
   const { into, columns, create, format, ledger, lane, slot } = flags;
   const { force, allowEmpty, maxRecordSize, onError, rejectLimit } = flags;
   const dialect = given({
@@ -87,6 +112,10 @@ export function describedLoad(flags: LoadFlags): Description {
     header: flags.header ? undefined : false,
     skipLines,
     skipBlankLines,
+    skipFooter,
+    comment,
+    relaxedQuotes,
+    encoding,
     trim,
   });
   const mapping = describedMapping(flags);

@@ -1,4 +1,4 @@
-import { rejectLimitSchema, type RejectLimit } from '@copyline/contracts';
+import { rejectLimitSchema, type CsvDialect, type RejectLimit } from '@copyline/contracts';
 import { InvalidArgumentError } from 'commander';
 
 /** Readers for values of flags; what they throw becomes a usage error that names the flag. */
@@ -12,6 +12,30 @@ export function parseCharacter(text: string): string {
     throw new InvalidArgumentError('Give one ASCII character, \\t or \\x01.');
   }
   return character;
+}
+
+/** Characters, or the escapes of one. */
+export function parseDelimiter(text: string): string {
+  return text.length > 1 && !text.startsWith('\\') ? text : parseCharacter(text);
+}
+
+export type Encoding = NonNullable<CsvDialect['encoding']>;
+
+/** Names that people have for encodings, without case, blanks and hyphens. */
+const ENCODINGS: Readonly<Record<string, Encoding>> = {
+  utf8: 'utf-8',
+  utf16le: 'utf-16le',
+  utf16be: 'utf-16be',
+  latin1: 'latin-1',
+  iso88591: 'latin-1',
+  cp1252: 'cp1252',
+  windows1252: 'cp1252',
+};
+
+export function parseEncoding(text: string): Encoding {
+  const encoding = ENCODINGS[text.toLowerCase().replace(/[-_ ]/g, '')];
+  if (encoding !== undefined) return encoding;
+  throw new InvalidArgumentError('Give utf-8, utf-16le, utf-16be, latin-1 or cp1252.');
 }
 
 /** Names by commas; a name with a comma is put in double quotes. */

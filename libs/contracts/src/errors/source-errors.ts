@@ -34,8 +34,8 @@ export const SOURCE_ERRORS = define({
   },
   UNSUPPORTED_ENCODING: {
     retry: 'never',
-    meaning: 'The source is not in UTF-8.',
-    advice: 'Convert it, for example with `iconv -t UTF-8`.',
+    meaning: 'The source is in another encoding than it is read in.',
+    advice: 'Name the encoding with --encoding, or convert the file with `iconv -t UTF-8`.',
   },
 });
 
@@ -44,7 +44,12 @@ export const RECORD_ERRORS = define({
   INVALID_UTF8: {
     retry: 'never',
     meaning: 'Bytes that are not valid UTF-8.',
-    advice: 'Convert the file, for example with `iconv -f CP1252 -t UTF-8`.',
+    advice: 'Name the encoding that the file is in, for example with --encoding cp1252.',
+  },
+  INVALID_ENCODING: {
+    retry: 'never',
+    meaning: 'Bytes that are no character of the encoding that the source is read in.',
+    advice: 'Check --encoding, or correct the bytes that the message points at.',
   },
   NUL_BYTE: {
     retry: 'never',

@@ -1,7 +1,6 @@
 import { FieldReader } from '../lanes/field-reader.ts';
 import type { RowLayout } from '../lanes/row-layout.ts';
-import type { LocalFile } from '../source/local-file.ts';
-import { WindowReader, type Window } from '../source/window-reader.ts';
+import type { Window, WindowReader } from '../source/window-reader.ts';
 import { typeOf, widen, type ColumnType } from './column-types.ts';
 import { excerptOf } from './excerpt.ts';
 import { RefusingScanner } from './refusing-scanner.ts';
@@ -25,13 +24,13 @@ export interface Evidence {
 }
 
 /**
- * Reads a whole file for the types of its columns. NULL fields decide nothing; a column without a
+ * Reads all of a source for the types of its columns. NULL fields decide nothing; a column without a
  * value is text.
  *
  * @throws CopylineError a fault of the file, with its place
  */
 export async function inferTypes(input: {
-  readonly file: LocalFile;
+  readonly reader: WindowReader;
   readonly scanner: ScannerOptions;
   readonly layout: RowLayout;
   readonly dataStart: ScanPosition;
@@ -40,7 +39,7 @@ export async function inferTypes(input: {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number) => void;
 }): Promise<InferredColumn[]> {
-  const { file, dataStart, layout } = input;
+  const { reader, dataStart, layout } = input;
   const reading = new FieldReader(layout);
   const found: (InferredColumn | undefined)[] = [];
   let window: Window | undefined;
@@ -65,13 +64,12 @@ export async function inferTypes(input: {
           dataStart,
         )
       : new CsvScanner(input.scanner, { onRecord }, dataStart);
-  const reader = new WindowReader(file, dataStart.byteOffset);
   for (let consumed = 0; ;) {
     input.signal?.throwIfAborted();
     window = await reader.next(consumed);
     if (window === undefined) break;
     consumed = scanner.scan(window.buffer, window.from, window.to, window.final);
-    input.onProgress(reader.position);
+    input.onProgress(reader.fileBytesRead);
   }
   const fields = input.scanner.fieldCount ?? found.length;
   return Array.from({ length: fields }, (_, i) => found[i] ?? { type: 'text', because: undefined });

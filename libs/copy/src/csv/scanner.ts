@@ -265,7 +265,11 @@ export class CsvScanner {
   }
 
   #deliver(window: Buffer): void {
-    const { blankLines, fieldCount, maxRecordBytes } = this.#options;
+    const { blankLines, fieldCount, maxRecordBytes, padding } = this.#options;
+    if (this.contentEnd - this.start === 1 && window[this.start] === padding) {
+      this.record -= 1;
+      return;
+    }
     if (this.contentEnd === this.start && blankLines !== 'record') {
       this.record -= 1;
       if (blankLines === 'trailing') {

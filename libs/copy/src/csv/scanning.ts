@@ -10,6 +10,8 @@ export interface ScannerOptions {
    * `trailing`: nothing after the last record, an error before it.
    */
   readonly blankLines: 'record' | 'skip' | 'trailing';
+  /** A line of nothing but this byte is no record. */
+  readonly padding?: number | undefined;
   /** A record of more bytes is refused. */
   readonly maxRecordBytes: number;
   /** NUL and bytes that are not UTF-8 are the caller's affair. Default: they are faults. */

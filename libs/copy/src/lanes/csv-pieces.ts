@@ -9,6 +9,7 @@ import { REFUSE, type FieldEncoder } from '../encode/index.ts';
 import { rejectOf, type Reject } from '../rejects/reject.ts';
 import type { ContentDigest } from '../source/content-digest.ts';
 import type { LocalFile } from '../source/local-file.ts';
+import { openFeed, type Reading } from '../source/reading.ts';
 import { WindowReader } from '../source/window-reader.ts';
 import { BinaryRows } from './binary-rows.ts';
 import type { CopyForm } from './checkpoints.ts';
@@ -37,6 +38,7 @@ export interface Piece {
 
 export interface CsvPiecesInput {
   readonly file: LocalFile;
+  readonly reading: Reading;
   readonly scanner: ScannerOptions;
   readonly layout: RowLayout;
   readonly dataStart: ScanPosition;
@@ -129,14 +131,14 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
   csv?.begin(new ServerLines(scanner));
 
   // The digest covers the whole file, the scan begins behind the header.
-  const reader = new WindowReader(file);
+  const onBytes = digest && ((bytes: Buffer): void => digest.update(bytes));
+  const reader = new WindowReader(openFeed(file, input.reading, 0, onBytes));
   let skip = dataStart.byteOffset;
   let consumed = 0;
   let form: CopyForm = encoders === undefined ? input.plainForm : 'binary';
   for (;;) {
     const window = await reader.next(consumed);
     if (window === undefined) return;
-    digest?.update(window.fresh);
     buffer = window.buffer;
     const { to, final } = window;
     const from = Math.min(window.from + skip, to);
@@ -156,7 +158,7 @@ export async function* csvPieces(input: CsvPiecesInput): AsyncGenerator<Piece, v
     const bytes = csv?.result(from + scanned) ?? (form === 'binary' ? binary : text)?.take();
     if (bytes === undefined) throw new CopylineError('INTERNAL', 'No lane took the records');
     if (form !== 'binary') binary?.discard();
-    const [bytesRead, rowsParsed] = [reader.position, scanner.record];
+    const [bytesRead, rowsParsed] = [reader.fileBytesRead, scanner.record];
     const source = buffer.subarray(from, from + scanned);
     yield { form, bytes, rows, position, serverLines, bytesRead, rowsParsed, index, source };
   }

@@ -4,13 +4,15 @@ import { valueTypeOf } from '../csv/column-types.ts';
 import { encoderFor, REFUSE, type EncoderSession, type ValueType } from '../encode/index.ts';
 import { encodeValue } from '../lanes/binary-rows.ts';
 import { RECORD_NUMBER, rowValue } from '../lanes/row-layout.ts';
+import type { Reading } from '../source/reading.ts';
+import { needsTolerance } from '../source/tolerant-csv.ts';
 import { createdTypes } from './create-table.ts';
 import type { LoadFacts } from './facts.ts';
 import { columnsOf, type ColumnMapping } from './map-fields.ts';
 
 /** How the records reach the server. */
 export interface LanePlan {
-  readonly name: 'binary' | 'text' | 'byte';
+  readonly name: 'binary' | 'text' | 'byte' | 'tolerant';
   readonly reason: string;
   /** The form of rows that are not encoded: all of them outside the binary lane. */
   readonly plainForm: 'text' | 'csv';
@@ -36,15 +38,21 @@ export function planLane(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMappin
     dateStyle: settings.dateStyle,
     timeZone: settings.timeZone,
   };
-  const plain = (name: 'text' | 'byte', reason: string): LanePlan => ({
+  const plain = (name: 'text' | 'byte' | 'tolerant', reason: string): LanePlan => ({
     name,
     reason,
-    plainForm: name === 'text' ? 'text' : 'csv',
+    plainForm: name === 'byte' ? 'csv' : 'text',
     encoding: [],
     session,
   });
-  if (spec.lane === 'byte') assertPassThrough(spec, mapping);
-  if (spec.lane === 'text' || spec.lane === 'byte') return plain(spec.lane, 'it was asked for');
+  const { reading } = facts.source.head;
+  if (spec.lane === 'byte') assertPassThrough(spec, mapping, reading);
+  if (spec.lane !== undefined && spec.lane !== 'binary') {
+    return plain(spec.lane, 'it was asked for');
+  }
+  if (spec.lane === undefined && needsTolerance(spec.dialect)) {
+    return plain('tolerant', `the dialect has ${tolerated(spec.dialect).join(' and ')}`);
+  }
   const encoding = typesOf(facts, mapping);
   const obstacle =
     obstacleOf(facts, mapping, encoding, session) ??
@@ -60,18 +68,33 @@ export function planLane(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMappin
 }
 
 /** The byte lane can neither leave a field out nor add one nor change what a field says. */
-function assertPassThrough({ dialect, mapping }: LoadSpec, { fields, set }: ColumnMapping): void {
+function assertPassThrough(
+  { dialect, mapping }: LoadSpec,
+  { fields, set }: ColumnMapping,
+  reading: Reading,
+): void {
   const obstacles = [
     ...(fields.includes(undefined) ? ['fields are left out'] : []),
     ...(set.length > 0 ? ['columns are set'] : []),
     ...(Object.keys(mapping.nulls).length > 0 ? ['a column has NULL markers of its own'] : []),
     ...(dialect.trim === 'none' ? [] : ['values are trimmed']),
+    ...(reading.encoding === 'utf-8' ? [] : [`the file is in ${reading.encoding}`]),
+    ...tolerated(dialect).map((what) => `the dialect has ${what}`),
   ];
   if (obstacles.length === 0) return;
   throw new CopylineError(
     'LANE_UNSUITABLE',
     `The byte lane cannot take this load: ${obstacles.join(', ')}`,
   );
+}
+
+/** What takes the tolerant lane. */
+function tolerated({ delimiter, comment, relaxedQuotes }: LoadSpec['dialect']): string[] {
+  return [
+    ...(comment === undefined ? [] : ['comments']),
+    ...(relaxedQuotes ? ['relaxed quotes'] : []),
+    ...(Buffer.byteLength(delimiter) > 1 ? ['a delimiter of several bytes'] : []),
+  ];
 }
 
 /** The type of each column of the COPY. */

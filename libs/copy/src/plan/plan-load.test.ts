@@ -16,6 +16,7 @@ function column(name: string, more: Partial<ColumnFacts> = {}): ColumnFacts {
     required: false,
     hasDefault: false,
     generated: false,
+    insertable: true,
     ...more,
   };
 }
@@ -29,6 +30,7 @@ const TABLE: TableFacts = {
   columns: [column('id'), column('name')],
   hasRowTrigger: false,
   hasStatementTrigger: false,
+  hasRowSecurity: false,
 };
 
 const FACTS: LoadFacts = {
@@ -52,7 +54,7 @@ const FACTS: LoadFacts = {
       dataStart: { byteOffset: 8, records: 0, lines: 1, lineEnd: 'lf' },
       header: ['id', 'name'],
       firstRecordFields: 2,
-      hasBom: false,
+      reading: { encoding: 'utf-8', bomBytes: 0, end: 100, tolerant: undefined },
     },
   },
   inferred: undefined,

@@ -12,8 +12,10 @@ import { copyOptions, escapeOf } from '../csv/dialect.ts';
 import type { ScannerOptions } from '../csv/scanning.ts';
 import type { CopyForm } from '../lanes/checkpoints.ts';
 import type { DoneLoad } from '../ledger/ledger-records.ts';
+import type { Reading } from '../source/reading.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
+import { assertLoadable } from './assert-loadable.ts';
 import { createdTypes, createTable } from './create-table.ts';
 import { columnsOf, columnsReport, mapFields, type ColumnMapping } from './map-fields.ts';
 import { list } from './column-names.ts';
@@ -48,6 +50,7 @@ export interface LoadPlan {
   readonly trim: LoadSpec['dialect']['trim'];
   readonly columnsReport: ColumnsReport;
   readonly lane: LanePlan;
+  readonly reading: Reading;
   readonly scanner: ScannerOptions;
   /** Run in this order in the load's transaction, before COPY. */
   readonly statementsBefore: readonly string[];
@@ -89,7 +92,8 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
   const mapping = mapFields(spec, source, facts.table?.columns);
   const target = planTarget(table, facts);
   const columns = columnsOf(mapping);
-  const fingerprint = fingerprintOf(spec, mapping, columns);
+  assertLoadable(facts.table, columns);
+  const fingerprint = fingerprintOf(spec, source.head.reading, mapping, columns);
   const ledger = planLedger(spec, facts, fingerprint);
   return {
     target,
@@ -98,7 +102,13 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     trim: spec.dialect.trim,
     columnsReport: columnsReport(mapping),
     lane: planLane(spec, facts, mapping),
-    scanner: scannerOptions(spec, mapping.fieldNames.length, mapping.fieldNames),
+    reading: source.head.reading,
+    scanner: scannerOptions(
+      spec,
+      mapping.fieldNames.length,
+      mapping.fieldNames,
+      source.head.reading,
+    ),
     statementsBefore: [
       NOTICE_LOST_CLIENT,
       ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
@@ -135,7 +145,7 @@ export function assertSameFingerprint(done: DoneLoad, fingerprint: string): void
 
 /** @throws CopylineError `EMPTY_SOURCE` */
 function assertContent(spec: LoadSpec, { head, name, version }: LoadFacts['source']): void {
-  const isEmpty = version.bytes <= (head.hasBom ? 3 : 0);
+  const isEmpty = version.bytes <= head.reading.bomBytes;
   if (!isEmpty && !(spec.dialect.header && head.header === undefined)) return;
   throw new CopylineError(
     'EMPTY_SOURCE',
@@ -205,10 +215,12 @@ function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): Ledg
  */
 function fingerprintOf(
   spec: LoadSpec,
+  { encoding }: Reading,
   { fields, set }: ColumnMapping,
   columns: readonly string[],
 ): string {
   const { delimiter, quote, header, skipLines, skipBlankLines, trim } = spec.dialect;
+  const { comment, relaxedQuotes, skipFooter } = spec.dialect;
   const hasOwnNulls = Object.keys(spec.mapping.nulls).length > 0;
   const parts = {
     version: FINGERPRINT_VERSION,
@@ -225,6 +237,10 @@ function fingerprintOf(
     ],
     // Only what a load has beyond fields that become columns: without it, older entries still match.
     ...(trim === 'none' ? {} : { trim }),
+    ...(encoding === 'utf-8' ? {} : { encoding }),
+    ...(comment === undefined ? {} : { comment }),
+    ...(relaxedQuotes ? { relaxedQuotes } : {}),
+    ...(skipFooter === 0 ? {} : { skipFooter }),
     ...(hasOwnNulls || fields.includes(undefined) ? { fields } : {}),
     ...(set.length === 0 ? {} : { set }),
   };
@@ -262,6 +278,18 @@ function planWarnings(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping):
     warnings.push({
       code: 'STATEMENT_TRIGGER',
       message: 'Triggers that fire once for each statement fire several times in continue mode',
+    });
+  }
+  if (table?.kind === 'view') {
+    warnings.push({
+      code: 'TARGET_VIEW',
+      message: 'The table is a view: the rows counted are those that its trigger was given',
+    });
+  }
+  if (table?.kind === 'foreign table') {
+    warnings.push({
+      code: 'TARGET_FOREIGN',
+      message: 'The table is foreign: what it stores does not share the fate of the ledger',
     });
   }
   const [only] = source.head.header ?? [];

@@ -20,7 +20,9 @@ const FACTS: RejectFacts = {
 
 function plan(more: Partial<RejectFacts>): ReturnType<typeof planRejects> {
   const spec = loadSpecSchema.parse({ source: { path: 'a' }, into: 't', onError: 'continue' });
-  const facts = { table: undefined, inferred: ['text'], rejects: { ...FACTS, ...more } };
+  const reading = { encoding: 'utf-8', tolerant: undefined };
+  const source = { head: { reading } };
+  const facts = { source, table: undefined, inferred: ['text'], rejects: { ...FACTS, ...more } };
   const mapping = { fields: [{ column: 'a', nulls: [] }], set: [] };
   // The parts that it asks for.
   return planRejects(

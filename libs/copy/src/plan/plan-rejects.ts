@@ -4,6 +4,7 @@ import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { copyOptions } from '../csv/dialect.ts';
 import type { CopyForm } from '../lanes/checkpoints.ts';
 import { storeFunction } from '../rejects/store-function.ts';
+import { hasFileOffsets } from '../source/reading.ts';
 import { createdTypes } from './create-table.ts';
 import type { LoadFacts, TableFacts } from './facts.ts';
 import { columnsOf, type ColumnMapping } from './map-fields.ts';
@@ -42,7 +43,9 @@ export function planRejects(
   mapping: ColumnMapping,
 ): RejectPlan | undefined {
   if (spec.onError !== 'continue' || facts.rejects === undefined) return undefined;
-  const obstacle = obstacleOf(facts.rejects);
+  const obstacle = hasFileOffsets(facts.source.head.reading)
+    ? obstacleOf(facts.rejects)
+    : 'of a file that is rewritten on the way, records cannot be kept byte for byte';
   if (obstacle !== undefined) {
     throw new CopylineError(
       'REJECTS_UNSUPPORTED',

@@ -1,7 +1,8 @@
 import type { LoadSpec } from '@copyline/contracts';
 
-import { dialectBytes } from '../csv/dialect.ts';
+import { dialectBytes, PADDING, scannedDialect } from '../csv/dialect.ts';
 import type { ScannerOptions } from '../csv/scanning.ts';
+import type { Reading } from '../source/reading.ts';
 
 /**
  * How the data records of a load are scanned.
@@ -12,9 +13,11 @@ export function scannerOptions(
   { dialect, maxRecordBytes }: LoadSpec,
   fieldCount: number | undefined,
   columns: readonly string[] | undefined,
+  reading: Reading,
 ): ScannerOptions {
   return {
-    dialect: dialectBytes(dialect),
+    dialect: dialectBytes(scannedDialect(dialect)),
+    padding: reading.tolerant && PADDING[0],
     fieldCount,
     columns,
     maxRecordBytes,

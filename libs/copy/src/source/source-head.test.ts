@@ -22,20 +22,24 @@ async function headOf(
   const path = join(folder, 'head.csv');
   await writeFile(path, content);
   await using file = await LocalFile.open({ path });
-  return await readSourceHead(file, csvDialectSchema.parse(dialect), 1024 * 1024);
+  return await readSourceHead(file, {
+    dialect: csvDialectSchema.parse(dialect),
+    maxRecordBytes: 1024 * 1024,
+    lane: undefined,
+  });
 }
 
 describe('the head of a file', () => {
   it.each([
-    ['a,b\n1,2\n', { header: ['a', 'b'], firstRecordFields: 2, hasBom: false, at: 4, lines: 1 }],
+    ['a,b\n1,2\n', { header: ['a', 'b'], firstRecordFields: 2, bomBytes: 0, at: 4, lines: 1 }],
     ['a,b\r\n1\r\n', { header: ['a', 'b'], firstRecordFields: 1, at: 5, lines: 1 }],
     ['a,b\r1,2\r', { header: ['a', 'b'], firstRecordFields: 2, at: 4, lines: 1, lineEnd: 'cr' }],
     ['a,b', { header: ['a', 'b'], firstRecordFields: undefined, at: 3 }],
     ['a,b\n', { header: ['a', 'b'], firstRecordFields: undefined, at: 4 }],
-    ['\ufeffa,b\n', { header: ['a', 'b'], hasBom: true, at: 7 }],
-    ['\ufeff"a","b"\n1,2\n', { header: ['a', 'b'], hasBom: true, at: 11 }],
-    ['\ufeff', { header: undefined, hasBom: true }],
-    ['', { header: undefined, hasBom: false }],
+    ['\ufeffa,b\n', { header: ['a', 'b'], bomBytes: 3, at: 7 }],
+    ['\ufeff"a","b"\n1,2\n', { header: ['a', 'b'], bomBytes: 3, at: 11 }],
+    ['\ufeff', { header: undefined, bomBytes: 3 }],
+    ['', { header: undefined, bomBytes: 0 }],
     ['"a\n""b",c\n1,2\n', { header: ['a\n"b', 'c'], at: 10, lines: 2 }],
     // A fault of the data is told when the data is read.
     ['a,b\n1,x"\n', { header: ['a', 'b'], at: 4 }],
@@ -45,7 +49,7 @@ describe('the head of a file', () => {
     ['PK,x\n', { header: ['PK', 'x'] }],
   ])('%j', async (content, { at, lines, lineEnd, ...expected }: HeadExpectation) => {
     const head = await headOf(content);
-    expect(head).toMatchObject(expected);
+    expect({ ...head, bomBytes: head.reading.bomBytes }).toMatchObject(expected);
     if (at !== undefined) expect(head.dataStart.byteOffset).toBe(at);
     if (lines !== undefined) expect(head.dataStart.lines).toBe(lines);
     if (lineEnd !== undefined) expect(head.dataStart.lineEnd).toBe(lineEnd);
@@ -92,12 +96,25 @@ describe('the head of a file', () => {
     expect(head.header).toEqual(names);
     expect(head.firstRecordFields).toBe(1);
   });
+
+  it.each([
+    ['utf-16le', Buffer.from('\ufeffa,€\n1,2\n', 'utf16le')],
+    ['utf-16be', Buffer.from('\ufeffa,€\n1,2\n', 'utf16le').swap16()],
+  ])('is read in the encoding of its byte order mark: %s', async (encoding, content) => {
+    const head = await headOf(content);
+    expect(head).toMatchObject({ header: ['a', '€'], firstRecordFields: 2 });
+    expect(head.reading).toMatchObject({ encoding, bomBytes: 2 });
+    await expect(headOf(content, { encoding: 'latin-1' })).rejects.toMatchObject({
+      code: 'UNSUPPORTED_ENCODING',
+      advice: `Read it with --encoding ${encoding}.`,
+    });
+  });
 });
 
 interface HeadExpectation {
   readonly header?: string[] | undefined;
   readonly firstRecordFields?: number | undefined;
-  readonly hasBom?: boolean;
+  readonly bomBytes?: number;
   readonly at?: number;
   readonly lines?: number;
   readonly lineEnd?: string;
@@ -114,13 +131,6 @@ describe('a head that is refused', () => {
     ['Parquet', hex('50415231 1500'), 'NOT_CSV', 'Parquet'],
     ['PDF', Buffer.from('%PDF-1.7\n'), 'NOT_CSV', 'PDF'],
     ['xls', hex('d0cf11e0a1b11ae1'), 'NOT_CSV', '.xls'],
-    ['UTF-16LE with BOM', Buffer.from('\ufeffa,b', 'utf16le'), 'UNSUPPORTED_ENCODING', 'UTF-16LE'],
-    [
-      'UTF-16BE with BOM',
-      Buffer.from('\ufeffa,b', 'utf16le').swap16(),
-      'UNSUPPORTED_ENCODING',
-      'UTF-16BE',
-    ],
     ['UTF-16LE', Buffer.from('a,b', 'utf16le'), 'UNSUPPORTED_ENCODING', 'UTF-16LE'],
     ['UTF-16BE', Buffer.from('a,b', 'utf16le').swap16(), 'UNSUPPORTED_ENCODING', 'UTF-16BE'],
     ['UTF-32LE with BOM', hex('fffe0000 61000000'), 'UNSUPPORTED_ENCODING', 'UTF-32LE'],

@@ -1,12 +1,14 @@
-import { CopylineError, type CsvDialect } from '@copyline/contracts';
+import { CopylineError, type CsvDialect, type LoadSpec } from '@copyline/contracts';
 
 import { CsvScanner } from '../csv/scanner.ts';
 import { FILE_START, type ScanPosition } from '../csv/scanning.ts';
-import { dialectBytes } from '../csv/dialect.ts';
+import { dialectBytes, PADDING, scannedDialect } from '../csv/dialect.ts';
+import { footerStart } from './footer.ts';
 import type { LocalFile } from './local-file.ts';
+import { errorInFile, hasFileOffsets, openFeed, type Reading } from './reading.ts';
+import { needsTolerance } from './tolerant-csv.ts';
 import { WindowReader, type Window } from './window-reader.ts';
 
-const BOM = Buffer.from([0xef, 0xbb, 0xbf]);
 const LF = 0x0a;
 const CR = 0x0d;
 
@@ -18,7 +20,7 @@ export interface SourceHead {
   readonly header: readonly string[] | undefined;
   /** Fields of the first record after the header; `undefined` when there is none. */
   readonly firstRecordFields: number | undefined;
-  readonly hasBom: boolean;
+  readonly reading: Reading;
 }
 
 type Magic = readonly [bytes: readonly number[], name: string];
@@ -38,12 +40,13 @@ const MAGICS: readonly Magic[] = [
   [[0xd0, 0xcf, 0x11, 0xe0], 'an .xls workbook'],
 ];
 
-/** Byte order marks of encodings that are not UTF-8; the longer ones first. */
-const FOREIGN_BOMS: readonly Magic[] = [
+/** Byte order marks; the longer ones first. */
+const BOMS: readonly Magic[] = [
   [[0xff, 0xfe, 0x00, 0x00], 'UTF-32LE'],
   [[0x00, 0x00, 0xfe, 0xff], 'UTF-32BE'],
   [[0xff, 0xfe], 'UTF-16LE'],
   [[0xfe, 0xff], 'UTF-16BE'],
+  [[0xef, 0xbb, 0xbf], 'UTF-8'],
 ];
 
 /** How two ASCII characters begin a file in an encoding without its byte order mark. */
@@ -65,18 +68,20 @@ const FOREIGN_ASCII: readonly (readonly [pattern: RegExp, name: string])[] = [
  */
 export async function readSourceHead(
   file: LocalFile,
-  dialect: CsvDialect,
-  maxRecordBytes: number,
+  spec: Pick<LoadSpec, 'dialect' | 'lane' | 'maxRecordBytes'>,
 ): Promise<SourceHead> {
-  const start = await readPreamble(file, dialect.skipLines);
+  const { dialect, maxRecordBytes } = spec;
+  const reading = await chooseReading(file, spec);
+  const start = await startOf(file, reading, dialect.skipLines);
   let header: string[] | undefined;
   let firstRecordFields: number | undefined;
-  let dataStart = start.position;
+  let dataStart = start;
   let window: Window;
   const scanner: CsvScanner = new CsvScanner(
     {
-      dialect: dialectBytes(dialect),
+      dialect: dialectBytes(scannedDialect(dialect)),
       maxRecordBytes,
+      padding: reading.tolerant && PADDING[0],
       blankLines: dialect.skipBlankLines ? 'skip' : 'record',
     },
     {
@@ -96,9 +101,9 @@ export async function readSourceHead(
         }
       },
     },
-    start.position,
+    start,
   );
-  const reader = new WindowReader(file, start.position.byteOffset);
+  const reader = new WindowReader(openFeed(file, reading, start.byteOffset));
   for (let consumed = 0; ;) {
     const next = await reader.next(consumed);
     if (next === undefined) break;
@@ -108,43 +113,82 @@ export async function readSourceHead(
     } catch (error) {
       // A fault behind the header is found again, and told with its column, when data is read.
       if (header !== undefined || !dialect.header) break;
-      throw asHeaderFault(error, file.name);
+      throw asHeaderFault(error, file.name, reading);
     }
     if (firstRecordFields !== undefined) break;
   }
-  return { dataStart, header, firstRecordFields, hasBom: start.hasBom };
+  return { dataStart, header, firstRecordFields, reading };
 }
 
-async function readPreamble(
+/** @throws CopylineError `NOT_CSV`, `UNSUPPORTED_ENCODING` */
+async function chooseReading(
   file: LocalFile,
-  skipLines: number,
-): Promise<{ readonly position: ScanPosition; readonly hasBom: boolean }> {
-  const start = Buffer.alloc(8);
-  const bytes = await file.read(start, 0, start.length, 0);
-  refuseForeignFormats(start.subarray(0, bytes), file.name);
-  const hasBom = start.subarray(0, BOM.length).equals(BOM);
-  const byteOffset = hasBom ? BOM.length : 0;
-  return { position: await skipPhysicalLines(file, byteOffset, skipLines), hasBom };
-}
-
-function refuseForeignFormats(start: Buffer, source: string): void {
-  const found = (list: readonly Magic[]): string | undefined =>
-    list.find(([bytes]) => bytes.every((byte, i) => byte === ANY_BYTE || byte === start[i]))?.[1];
-  const ascii = start.toString('latin1');
-  const encoding =
-    found(FOREIGN_BOMS) ?? FOREIGN_ASCII.find(([pattern]) => pattern.test(ascii))?.[1];
-  if (encoding !== undefined) {
-    throw new CopylineError('UNSUPPORTED_ENCODING', `The file is in ${encoding}`, {
-      source,
+  { dialect, lane, maxRecordBytes }: Pick<LoadSpec, 'dialect' | 'lane' | 'maxRecordBytes'>,
+): Promise<Reading> {
+  const block = Buffer.alloc(8);
+  const start = block.subarray(0, await file.read(block, 0, block.length, 0));
+  const bom = BOMS.find((magic) => matches(start, magic));
+  const encoding = encodingOf(start, bom, dialect.encoding, file.name);
+  const format = MAGICS.find((magic) => matches(start, magic))?.[1];
+  if (format !== undefined) {
+    throw new CopylineError('NOT_CSV', `The file is ${format}, not CSV`, {
+      source: file.name,
       byteOffset: 0,
-      expected: 'UTF-8',
-      advice: `Convert it: iconv -f ${encoding} -t UTF-8 FILE > NEW_FILE.`,
     });
   }
-  const format = found(MAGICS);
-  if (format !== undefined) {
-    throw new CopylineError('NOT_CSV', `The file is ${format}, not CSV`, { source, byteOffset: 0 });
+  const isTolerant =
+    lane === 'tolerant' ||
+    needsTolerance(dialect) ||
+    // Lines are skipped by offsets of the file elsewhere.
+    (encoding !== 'utf-8' && dialect.skipLines > 0);
+  return {
+    encoding,
+    bomBytes: bom?.[0].length ?? 0,
+    end: await footerStart(file, dialect.skipFooter, encoding),
+    tolerant: isTolerant ? { dialect, maxRecordBytes } : undefined,
+  };
+}
+
+/** What was asked for and what the first bytes say must agree. */
+function encodingOf(
+  start: Buffer,
+  bom: Magic | undefined,
+  wanted: CsvDialect['encoding'],
+  source: string,
+): Reading['encoding'] {
+  const ascii = start.toString('latin1');
+  const seen = bom?.[1] ?? FOREIGN_ASCII.find(([pattern]) => pattern.test(ascii))?.[1];
+  const isRead = seen === undefined || READ_ENCODINGS.has(seen.toLowerCase());
+  const found = seen?.toLowerCase() as Reading['encoding'] | undefined;
+  if (isRead && wanted === undefined && (bom !== undefined || found === undefined)) {
+    return found ?? 'utf-8';
   }
+  if (isRead && wanted !== undefined && (found === undefined || found === wanted)) return wanted;
+  throw new CopylineError('UNSUPPORTED_ENCODING', `The file is in ${seen ?? ''}`, {
+    source,
+    byteOffset: 0,
+    expected: wanted ?? 'UTF-8, or another encoding by a byte order mark or --encoding',
+    advice: isRead
+      ? `Read it with --encoding ${found ?? ''}.`
+      : `Convert it: iconv -f ${seen} -t UTF-8 FILE > NEW_FILE.`,
+  });
+}
+
+/** Of those that the first bytes tell. */
+const READ_ENCODINGS = new Set(['utf-8', 'utf-16le', 'utf-16be']);
+
+function matches(start: Buffer, [bytes]: Magic): boolean {
+  return bytes.every((byte, i) => byte === ANY_BYTE || byte === start[i]);
+}
+
+async function startOf(
+  file: LocalFile,
+  reading: Reading,
+  skipLines: number,
+): Promise<ScanPosition> {
+  // Elsewhere the lines are skipped by who writes them anew.
+  if (!hasFileOffsets(reading)) return FILE_START;
+  return skipPhysicalLines(file, reading.bomBytes, skipLines);
 }
 
 /** Skips lines that need not be CSV at all; the first line end decides what a line end is. */
@@ -190,8 +234,9 @@ function firstLineEnd(block: Buffer): ScanPosition['lineEnd'] {
   return cr + 1 < block.length || block.length === 1 ? 'cr' : undefined;
 }
 
-function asHeaderFault(error: unknown, source: string): unknown {
-  if (!(error instanceof CopylineError)) return error;
+function asHeaderFault(fault: unknown, source: string, reading: Reading): unknown {
+  if (!(fault instanceof CopylineError)) return fault;
+  const error = errorInFile(fault, reading);
   const { line, byteOffset, excerpt, expected } = error.place;
   return new CopylineError(error.code, `In the header: ${error.message}`, {
     source,
