@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { copyline } from './copyline.ts';
 
+/** What any of the commands prints. */
+type Printed = Partial<LoadReport & ValidateReport>;
+
 let folder: string;
 
 beforeAll(async () => {
@@ -22,12 +25,9 @@ describe('records that are refused, on the command line', () => {
     const { code } = await child.exit;
     return { code, stdout: child.stdout, stderr: child.stderr };
   }
-  /** The document is what the caller says it is. */
-  async function json<T extends object = object>(
-    ...args: string[]
-  ): Promise<{ readonly code: number | null; readonly document: T }> {
+  async function json(...args: string[]): Promise<{ code: number | null; document: Printed }> {
     const { code, stdout } = await run(...args, '--json');
-    return { code, document: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as T };
+    return { code, document: JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Printed };
   }
 
   it('are kept, listed, written and loaded again; exit code 3 says that there are some', async () => {
@@ -45,10 +45,10 @@ describe('records that are refused, on the command line', () => {
     expect(await readFile(bad, 'utf8')).toBe('a,b\ntwo,y\n3,\n');
     expect(await readFile(`${bad}.jsonl`, 'utf8')).toMatch(/"record":2.*\n.*"record":3.*\n$/);
 
-    const again = await json<LoadReport>('load', file, ...flags);
+    const again = await json('load', file, ...flags);
     expect(again).toMatchObject({ code: 3, document: { deduplicated: true, rowsRejected: 2 } });
     const id = again.document.loadId?.slice(0, 8) ?? '';
-    const listed = await json<{ count: number; rejects: object[] }>('rejects', id);
+    const listed = await json('rejects', id);
     expect(listed).toMatchObject({ code: 0, document: { count: 2 } });
     expect(listed.document.rejects).toMatchObject([{ record: 2, column: 'a' }, { record: 3 }]);
     const copy = join(folder, 'copy.csv');
@@ -56,7 +56,7 @@ describe('records that are refused, on the command line', () => {
     expect(await readFile(copy)).toEqual(await readFile(bad));
 
     await db.sql('alter table t alter b drop not null');
-    const replayed = await json<LoadReport>('replay', id);
+    const replayed = await json('replay', id);
     expect(replayed).toMatchObject({ code: 3, document: { rowsLoaded: 1, rowsRejected: 1 } });
     expect((await run('history')).stdout).toMatch(/rejects:/);
     const pruned = await json('rejects', '--prune', '--older-than', '0s');
@@ -87,12 +87,12 @@ describe('records that are refused, on the command line', () => {
     expect(text).toMatchObject({ code: 3 });
     expect(text.stdout).toMatch(/2 errors in 3 records/);
     expect(text.stdout).toMatch(/rolled back, nothing is stored/);
-    const report = await json<ValidateReport>('validate', file, '--into', 't', '--max-errors', '1');
+    const report = await json('validate', file, '--into', 't', '--max-errors', '1');
     expect(report).toMatchObject({ code: 3, document: { status: 'invalid', rowsValid: 1 } });
     expect(report.document.rejects).toMatchObject([{ record: 2, sqlstate: '23505' }]);
     await writeFile(file, 'a\n1\n');
     expect(await run('validate', file, '--into', 't')).toMatchObject({ code: 0 });
-    const missing = await json<ValidateReport>('validate', `${file}.none`, '--into', 't');
+    const missing = await json('validate', `${file}.none`, '--into', 't');
     expect(missing).toMatchObject({ code: 1, document: { status: 'failed' } });
     expect(await db.sql('select from t')).toEqual([]);
   });

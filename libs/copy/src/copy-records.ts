@@ -118,7 +118,7 @@ async function copyGoingOn(
       connection,
       stage,
       log,
-      sourceBytes: file.version.bytes,
+      sourceBytes: plan.reading.end,
       signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);

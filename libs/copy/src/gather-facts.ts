@@ -60,6 +60,6 @@ export async function gatherFacts(
   const columns = isNew ? await inferColumns(spec, source, file, onProgress, signal) : undefined;
   const inferred = columns?.map(({ type }) => type);
   const rejects =
-    spec.onError === 'continue' ? await readRejectFacts(connection, table) : undefined;
+    spec.onError === 'continue' ? await readRejectFacts(connection, table?.oid ?? 0) : undefined;
   return { session, table, schemaExists, source, ledger, inferred, rejects };
 }

@@ -30,10 +30,8 @@ export async function inferColumns(
     const { dataStart } = source.head;
     const reader = new WindowReader(openFeed(file, reading, dataStart.byteOffset));
     const skipRefused = spec.onError === 'continue';
-    return await inferTypes({
-      ...{ reader, scanner, layout, dataStart, skipRefused },
-      ...{ signal, onProgress },
-    });
+    const how = { skipRefused, signal, onProgress };
+    return await inferTypes({ reader, scanner, layout, dataStart, ...how });
   } catch (error) {
     throw error instanceof CopylineError ? errorInFile(error, reading) : error;
   }

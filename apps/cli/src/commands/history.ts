@@ -144,6 +144,8 @@ function timeText(timestamp: string): string {
 
 /** The file's path without the machine; the full name is in `show`. */
 function sourceText(source: string): string {
+  // A replay has no file.
+  if (!source.startsWith('file:')) return source;
   try {
     return decodeURIComponent(new URL(source).pathname);
   } catch {

@@ -13,7 +13,7 @@ import type { Piece } from './csv-pieces.ts';
  * So much of the source is stored under one savepoint. Large enough that savepoints cost nothing that
  * can be measured, small enough to be kept twice: one chunk is on its way while the next one is made.
  */
-const CHUNK_BYTES = 4 * 1024 * 1024;
+const CHUNK_BYTES = 2 * 1024 * 1024;
 /** Rejects that wait for their chunk: a file may be nothing but rejects. */
 const CHUNK_REJECTS = 5_000;
 

@@ -57,6 +57,8 @@ export interface TableFacts {
   readonly hasRowTrigger: boolean;
   /** Whether a trigger fires for each INSERT statement, so that it matters how many there are. */
   readonly hasStatementTrigger: boolean;
+  /** Whether row-level security applies to the user: then COPY FROM is refused. */
+  readonly hasRowSecurity: boolean;
 }
 
 export interface ColumnFacts {
@@ -70,6 +72,8 @@ export interface ColumnFacts {
   readonly hasDefault: boolean;
   /** GENERATED ALWAYS AS (…) STORED: cannot be loaded. */
   readonly generated: boolean;
+  /** Whether the user may insert into it. */
+  readonly insertable: boolean;
 }
 
 export async function readSessionFacts(connection: Connection): Promise<SessionFacts> {
@@ -136,6 +140,7 @@ export async function readTableFacts(
     persistence: string;
     row_trigger: boolean;
     statement_trigger: boolean;
+    row_security: boolean;
     instead_trigger: boolean;
   }>(
     // Triggers of partitions count: they fire when a row is routed to them. tgtype is a bit mask:
@@ -149,6 +154,7 @@ export async function readTableFacts(
             EXISTS (SELECT FROM pg_trigger t
                      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 5 = 4)
               AS statement_trigger,
+            row_security_active(c.oid) AS row_security,
             EXISTS (SELECT FROM pg_trigger t
                      WHERE t.tgrelid = c.oid AND t.tgtype & 69 = 69) AS instead_trigger
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -171,6 +177,7 @@ export async function readTableFacts(
     columns: await readColumns(connection, row.oid),
     hasRowTrigger: row.row_trigger || kind === 'view',
     hasStatementTrigger: row.statement_trigger,
+    hasRowSecurity: row.row_security,
   };
 }
 
@@ -181,6 +188,7 @@ async function readColumns(connection: Connection, oid: number): Promise<ColumnF
     not_null: boolean;
     has_default: boolean;
     generated: boolean;
+    insertable: boolean;
     base_name: string;
     base_kind: ValueType['kind'];
     typmod: number;
@@ -198,6 +206,7 @@ async function readColumns(connection: Connection, oid: number): Promise<ColumnF
             a.attnotnull AS not_null,
             a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' AS has_default,
             a.attgenerated <> '' AS generated,
+            has_column_privilege($1::oid, a.attnum, 'INSERT') AS insertable,
             t.typname AS base_name, step.typmod AS typmod,
             CASE WHEN t.typtype = 'e' THEN 'enum'
                  WHEN t.typtype = 'b' AND t.typnamespace = 'pg_catalog'::regnamespace THEN 'base'
@@ -222,6 +231,7 @@ async function readColumns(connection: Connection, oid: number): Promise<ColumnF
     required: row.not_null && !row.has_default && !row.generated,
     hasDefault: row.has_default,
     generated: row.generated,
+    insertable: row.insertable,
   }));
 }
 

@@ -12,6 +12,7 @@ const column = (name: string, more: Partial<ColumnFacts> = {}): ColumnFacts => (
   required: false,
   hasDefault: false,
   generated: false,
+  insertable: true,
   ...more,
 });
 const ORDERS = [

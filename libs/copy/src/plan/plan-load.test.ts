@@ -16,6 +16,7 @@ function column(name: string, more: Partial<ColumnFacts> = {}): ColumnFacts {
     required: false,
     hasDefault: false,
     generated: false,
+    insertable: true,
     ...more,
   };
 }
@@ -29,6 +30,7 @@ const TABLE: TableFacts = {
   columns: [column('id'), column('name')],
   hasRowTrigger: false,
   hasStatementTrigger: false,
+  hasRowSecurity: false,
 };
 
 const FACTS: LoadFacts = {

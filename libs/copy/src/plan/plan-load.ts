@@ -15,6 +15,7 @@ import type { DoneLoad } from '../ledger/ledger-records.ts';
 import type { Reading } from '../source/reading.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
+import { assertLoadable } from './assert-loadable.ts';
 import { createdTypes, createTable } from './create-table.ts';
 import { columnsOf, columnsReport, mapFields, type ColumnMapping } from './map-fields.ts';
 import { list } from './column-names.ts';
@@ -91,6 +92,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
   const mapping = mapFields(spec, source, facts.table?.columns);
   const target = planTarget(table, facts);
   const columns = columnsOf(mapping);
+  assertLoadable(facts.table, columns);
   const fingerprint = fingerprintOf(spec, source.head.reading, mapping, columns);
   const ledger = planLedger(spec, facts, fingerprint);
   return {
@@ -276,6 +278,18 @@ function planWarnings(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping):
     warnings.push({
       code: 'STATEMENT_TRIGGER',
       message: 'Triggers that fire once for each statement fire several times in continue mode',
+    });
+  }
+  if (table?.kind === 'view') {
+    warnings.push({
+      code: 'TARGET_VIEW',
+      message: 'The table is a view: the rows counted are those that its trigger was given',
+    });
+  }
+  if (table?.kind === 'foreign table') {
+    warnings.push({
+      code: 'TARGET_FOREIGN',
+      message: 'The table is foreign: what it stores does not share the fate of the ledger',
     });
   }
   const [only] = source.head.header ?? [];

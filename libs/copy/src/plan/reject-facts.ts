@@ -1,7 +1,5 @@
 import type { Connection } from '@copyline/dws-client';
 
-import type { TableFacts } from './facts.ts';
-
 /** What continue mode depends on, beyond what every load does. */
 export interface RejectFacts {
   /** What `version()` says. */
@@ -23,11 +21,12 @@ export interface RejectFacts {
   readonly notNull: readonly string[];
 }
 
-/** Asks the server for what continue mode depends on. A table that does not exist has no constraints. */
-export async function readRejectFacts(
-  connection: Connection,
-  table: TableFacts | undefined,
-): Promise<RejectFacts> {
+/**
+ * Asks the server for what continue mode depends on.
+ *
+ * @param oid of the table; 0 for one that does not exist, which has no constraints
+ */
+export async function readRejectFacts(connection: Connection, oid: number): Promise<RejectFacts> {
   const { rows } = await connection.query<
     Omit<RejectFacts, 'mayRead'> & { mayRead: boolean | null }
   >(
@@ -61,7 +60,7 @@ export async function readRejectFacts(
        ARRAY(SELECT attname::text FROM pg_attribute
               WHERE attrelid = $1::oid AND attnum > 0 AND attnotnull AND NOT attisdropped)
          AS "notNull"`,
-    [table?.oid ?? 0],
+    [oid],
   );
   const [row] = rows;
   if (row === undefined) throw new TypeError('A SELECT without FROM has one row');
