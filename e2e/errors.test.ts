@@ -163,10 +163,10 @@ const CASES: readonly Case[] = [
   },
   {
     name: 'a value that a flag does not take',
-    flags: ['--delimiter', 'ab'],
+    flags: ['--quote', 'ab'],
     code: 'USAGE',
     exit: 2,
-    says: /--delimiter.*one ASCII character/,
+    says: /--quote.*one ASCII character/,
   },
   {
     name: 'a dialect that contradicts itself',

@@ -65,6 +65,38 @@ describe('the load that is submitted', () => {
     });
   });
 
+  it('maps columns as docs/loads.md has it, and flags win over what the file says', async () => {
+    const file = fileOf(`source: inbox:orders.csv
+into: sales.orders
+dialect: { delimiter: ';', encoding: cp1252, skipFooter: 1 }
+mapping:
+  rename: { Order No: order_no }
+  skip: [internal]
+  set: { region: EU, src: { from: file }, rec: { from: record }, load_id: { from: loadId } }
+  nulls: { qty: [NA, '-'] }
+  extraColumns: skip
+  missingColumns: default
+`);
+    const flags = { ...NO_FLAGS, set: [['region', 'US'] as const], trim: 'all' as const };
+    expect(await submittedLoad(file, flags)).toMatchObject({
+      dialect: { delimiter: ';', encoding: 'cp1252', skipFooter: 1, trim: 'all' },
+      mapping: {
+        rename: { 'Order No': 'order_no' },
+        skip: ['internal'],
+        set: { region: 'US' },
+        nulls: { qty: ['NA', '-'] },
+        extraColumns: 'skip',
+        missingColumns: 'default',
+      },
+    });
+    await expect(
+      submittedLoad(
+        fileOf('source: inbox:a.csv\ninto: t\nmapping:\n  set: { a: 1.10 }\n'),
+        NO_FLAGS,
+      ),
+    ).rejects.toThrow(/mapping\.set\.a/);
+  });
+
   it.each([
     [
       'YAML',

@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 
-import { parseByteSize, parseCharacter, parseNames } from './values.ts';
+import { parsePair } from './mapping-flags.ts';
+import {
+  parseByteSize,
+  parseCharacter,
+  parseDelimiter,
+  parseEncoding,
+  parseNames,
+} from './values.ts';
 
 describe('a character', () => {
   it.each([
@@ -15,6 +22,45 @@ describe('a character', () => {
 
   it.each(['', 'ab', '||', 'é', '\\x1', '\\xff'])('%j is refused', (text) => {
     expect(() => parseCharacter(text)).toThrow(/one ASCII character/);
+  });
+});
+
+describe('a delimiter', () => {
+  it.each([
+    ['||', '||'],
+    ['\\t', '\t'],
+    [';', ';'],
+    ['¦', undefined],
+    ['', undefined],
+  ])('%j is %j', (text, expected) => {
+    if (expected === undefined) expect(() => parseDelimiter(text)).toThrow(/ASCII/);
+    else expect(parseDelimiter(text)).toBe(expected);
+  });
+});
+
+describe('an encoding', () => {
+  it.each([
+    ['UTF-8', 'utf-8'],
+    ['utf16le', 'utf-16le'],
+    ['ISO-8859-1', 'latin-1'],
+    ['Windows-1252', 'cp1252'],
+  ])('%j is %j', (text, encoding) => {
+    expect(parseEncoding(text)).toBe(encoding);
+  });
+});
+
+describe('name=value', () => {
+  it.each([
+    ['a=b', 'a', 'b'],
+    ['Order No=order=no', 'Order No', 'order=no'],
+    ['"a=""b"=', 'a="b', ''],
+    ['a=x\ny', 'a', 'x\ny'],
+  ])('%j', (text, name, value) => {
+    expect(parsePair(text)).toEqual([name, value]);
+  });
+
+  it.each(['', '=', '=a', 'a', '"a=b'])('%j is refused', (text) => {
+    expect(() => parsePair(text)).toThrow(/name=value/);
   });
 });
 

@@ -1,7 +1,7 @@
 import type { CsvDialect, SetValue } from '@copyline/contracts';
 
 import type { DialectBytes } from '../csv/dialect.ts';
-import type { LoadPlan } from '../plan/plan-load.ts';
+import type { ColumnMapping } from '../plan/map-fields.ts';
 
 /** The number of the record, as the value of a column. */
 export const RECORD_NUMBER: unique symbol = Symbol('record number');
@@ -20,10 +20,15 @@ export interface RowLayout {
 
 /** How the records of a plan become rows. */
 export function layoutOf(
-  { scanner, trim, mapping }: Pick<LoadPlan, 'scanner' | 'trim' | 'mapping'>,
+  plan: {
+    readonly scanner: { readonly dialect: DialectBytes };
+    readonly trim: RowLayout['trim'];
+    readonly mapping: ColumnMapping;
+  },
   file: string,
   loadId: string,
 ): RowLayout {
+  const { scanner, trim, mapping } = plan;
   const { fields, set } = mapping;
   const values = set.map(({ value }) => rowValue(value, file, loadId));
   return { dialect: scanner.dialect, trim, fields, set: values };
