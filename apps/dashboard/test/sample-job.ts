@@ -31,6 +31,8 @@ export function sampleJob(more: Partial<LoadJob> = {}): LoadJob {
         null: '',
         header: true,
         skipLines: 0,
+        skipFooter: 0,
+        relaxedQuotes: false,
         skipBlankLines: false,
         trim: 'none',
       },
