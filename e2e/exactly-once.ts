@@ -50,6 +50,8 @@ async function nothingLeftOver(db: TestDatabase): Promise<void> {
     'copyline.closed_owner',
     'copyline.load',
     'copyline.migration',
+    'copyline.reject',
+    'copyline.reject_set',
     'copyline.target',
   ]);
 }

@@ -75,7 +75,7 @@ describe('the API', () => {
     expect(await refusal({ connection: db.url() })).toContain('REQUEST_INVALID');
     expect(await refusal({ surprise: 1 })).toEqual([422, 'REQUEST_INVALID', 'surprise']);
     expect(await refusal({ into: 'a.b.c' })).toContain('REQUEST_INVALID');
-    expect(await refusal({ dialect: { delimiter: 'ab' } })).toEqual([
+    expect(await refusal({ dialect: { quote: 'ab' } })).toEqual([
       ...[422, 'REQUEST_INVALID', 'dialect'],
     ]);
     expect(await refusal({ into: undefined, columns: [] })).toEqual([
