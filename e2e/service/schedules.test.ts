@@ -7,6 +7,8 @@ import { describe, expect, it } from 'vitest';
 import { scheduledService, stopAll, type Scheduler } from './service.ts';
 
 const ROWS = 2_000;
+/** Of two schedulers each. */
+const RESTARTS = process.env['COPYLINE_SOAK'] === '1' ? 10 : 4;
 
 describe('schedules', () => {
   const db = useOwnDatabase(postgres18());
@@ -116,13 +118,13 @@ describe('schedules', () => {
   });
 
   it(
-    'F58: two schedulers, killed and started 20 times: one job for each occurrence',
+    `F58: two schedulers, killed and started ${String(2 * RESTARTS)} times: one job for each occurrence`,
     { timeout: 180_000 },
     async () => {
       const { service, scheduler } = await prepare();
       await put(scheduler, 'often', { cron: '* * * * * *', overlap: 'allow' });
       let [first, second] = [scheduler, await service.startScheduler()];
-      for (let restart = 0; restart < 10; restart += 1) {
+      for (let restart = 0; restart < RESTARTS; restart += 1) {
         first.kill('SIGKILL');
         second.kill('SIGKILL');
         await Promise.all([first.exit, second.exit]);
@@ -132,7 +134,7 @@ describe('schedules', () => {
 
       const occurrences = await occurrencesOf(first, 'often');
       const submitted = occurrences.filter(({ outcome }) => outcome === 'submitted');
-      expect(submitted.length).toBeGreaterThan(5);
+      expect(submitted.length).toBeGreaterThan(2);
       const jobs = await db.sql<{ nominal: string; jobs: bigint }>(
         `SELECT to_char(nominal_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS') AS nominal,
               count(*) AS jobs

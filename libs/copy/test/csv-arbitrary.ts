@@ -4,7 +4,7 @@ import fc from 'fast-check';
 /** A few hundred cases in `npm test`, the full count in `npm run soak`. */
 export const RUNS = process.env['COPYLINE_SOAK'] === '1' ? 20_000 : 300;
 /** The same for cases that are loaded, on each server. */
-export const LOADS = RUNS / 2;
+export const LOADS = RUNS / 3;
 
 export interface Field {
   readonly text: string;

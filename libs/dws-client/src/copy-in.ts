@@ -1,5 +1,7 @@
 import { CopylineError } from '@copyline/contracts';
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
+
 import { settlesWithin } from './in-time.ts';
 import { abortReason } from './interruption.ts';
 import type { Session } from './session.ts';
@@ -89,8 +91,13 @@ async function feed(source: AsyncIterable<Buffer>, channel: CopyInChannel): Prom
   const gathered = Buffer.allocUnsafe(GATHER_BYTES);
   let size = 0;
   const flush = async (): Promise<void> => {
-    if (size > 0) await channel.write(gathered.subarray(0, size));
+    await write(gathered.subarray(0, size));
     size = 0;
+  };
+  const write = async (bytes: Buffer): Promise<void> => {
+    await channel.write(bytes);
+    // A source that never waits would keep the server's refusal from being heard.
+    await nextTurn();
   };
   try {
     for (;;) {
@@ -98,11 +105,11 @@ async function feed(source: AsyncIterable<Buffer>, channel: CopyInChannel): Prom
       const step = await channel.whileRunning(iterator.next());
       if (step.done === true) break;
       const piece = step.value;
-      if (size + piece.length > GATHER_BYTES) await flush();
-      if (piece.length >= GATHER_BYTES) await channel.write(piece);
+      if (size > 0 && size + piece.length > GATHER_BYTES) await flush();
+      if (piece.length >= GATHER_BYTES) await write(piece);
       else size += piece.copy(gathered, size);
     }
-    await flush();
+    if (size > 0) await flush();
   } catch (error) {
     // A generator in the middle of something takes it only later: nobody waits for that here.
     const ended = iterator.return?.();

@@ -156,7 +156,8 @@ describe.each(testServers())('work on $name that is repeated', (server) => {
     };
     await Promise.all([bump(1, 2), bump(2, 1)]);
     expect(await db.sql('select n from orders order by rid')).toEqual([{ n: 2 }, { n: 2 }]);
-    expect(arrived).toBe(3); // one of them twice
+    // One of them at least twice; on a slow machine the same thing may happen again.
+    expect(arrived).toBeGreaterThanOrEqual(3);
   });
 
   it('F27: gets out of a serialization failure', async () => {

@@ -14,14 +14,14 @@ import { Choices, mutate, NASTY } from './random-values.ts';
 import type { TypeCase } from './type-case.ts';
 
 const SOAK = process.env['COPYLINE_SOAK'] === '1';
-/** What the project promises per type and server; a tenth of it in every test run. */
+/** What the project promises per type and server; a twentieth of it in every test run. */
 export const WANTED = SOAK
   ? { accepted: 10_000, asked: 3000, refused: 3000 }
-  : { accepted: 1000, asked: 300, refused: 300 };
-const BATCH_VALUES = SOAK ? 4000 : 1200;
+  : { accepted: 500, asked: 150, refused: 150 };
+const BATCH_VALUES = SOAK ? 4000 : 700;
 const MOST_BATCHES = SOAK ? 150 : 15;
 /** Refused values per type that are put to COPY itself, one by one. */
-const REFUSED_BY_COPY = 20;
+const REFUSED_BY_COPY = 10;
 
 export interface Counts {
   accepted: number;
