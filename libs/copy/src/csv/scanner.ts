@@ -1,18 +1,15 @@
 import type { CopylineError } from '@copyline/contracts';
 
 import { BlankLines } from './blank-lines.ts';
-import { countBytes, unescapeField } from './field-text.ts';
+import { unescapeField } from './field-text.ts';
+import { byteFault, countFault, unclosedFault } from './record-faults.ts';
 import {
   blankLine,
   errorOf,
   invalidUtf8,
-  nulByte,
-  quoteInField,
   recordTooLarge,
   strayLineEnd,
   textAfterQuote,
-  unclosedQuote,
-  wrongFieldCount,
   type ScanFault,
 } from './scan-faults.ts';
 import {
@@ -283,7 +280,7 @@ export class CsvScanner {
       this.end - this.start > maxRecordBytes ||
       (fieldCount !== undefined && this.fieldCount !== fieldCount)
     ) {
-      throw this.#fault(window, this.#countFault(window, fieldCount ?? this.fieldCount), this.end);
+      throw this.#fault(window, countFault(this, window, fieldCount ?? this.fieldCount), this.end);
     }
     this.#onRecord(this);
   }
@@ -300,14 +297,14 @@ export class CsvScanner {
       while (byte > highest || stops[byte] === 0) byte = window[(p += 1)] as number;
       if (p >= to) {
         if (!final) return INCOMPLETE;
-        throw this.#fault(window, this.#unclosed(window, open, to));
+        throw this.#fault(window, unclosedFault(this, window, open, to, this.#style));
       }
       if (byte === LF) {
         this.quotedLineFeeds += 1;
       } else if (byte === CR) {
         this.quotedCarriageReturns += 1;
       } else if (byte === NUL) {
-        throw this.#fault(window, this.#byteFault(window, p));
+        throw this.#fault(window, byteFault(this, window, p));
       } else {
         if (p + 1 >= to && !final && !this.#cutByFault) return INCOMPLETE;
         const next = p + 1 < to ? window[p + 1] : undefined;
@@ -337,7 +334,7 @@ export class CsvScanner {
       this.lineEnd = 'lf';
       return p + 1;
     }
-    if (byte !== LF && byte !== CR) throw this.#fault(window, this.#byteFault(window, p));
+    if (byte !== LF && byte !== CR) throw this.#fault(window, byteFault(this, window, p));
     if (byte === CR && p + 1 >= to && !final && !this.#cutByFault) return INCOMPLETE;
     this.lineEnd = byte === LF ? 'lf' : p + 1 < to && window[p + 1] === LF ? 'crlf' : 'cr';
     const style = this.lineEnd === 'cr' ? 'cr' : 'lf';
@@ -368,25 +365,6 @@ export class CsvScanner {
       this.fault = errorOf(reach - start < maxRecordBytes ? found : this.#tooLarge(window), site);
     }
     return this.fault;
-  }
-
-  #byteFault(window: Buffer, at: number): ScanFault {
-    const field = this.fieldCount - 1;
-    const fault = window[at] === NUL ? nulByte : quoteInField;
-    return fault(at, field, this.fieldStart(field));
-  }
-
-  #unclosed(window: Buffer, open: number, to: number): ScanFault {
-    const before = window.subarray(this.start, open);
-    const line = this.line + countBytes(before, this.#style === 'cr' ? CR : LF);
-    return unclosedQuote(open, to, this.fieldCount - 1, line);
-  }
-
-  #countFault(window: Buffer, expected: number): ScanFault {
-    const extra = this.fieldCount > expected;
-    const at = extra ? this.fieldStart(expected) : this.contentEnd;
-    const record = window.subarray(this.start, this.contentEnd);
-    return wrongFieldCount(this.fieldCount, expected, { at, reach: this.end - 1 }, record);
   }
 
   #utf8Fault(window: Buffer, start: number, at: number): CopylineError {
