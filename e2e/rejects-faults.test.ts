@@ -110,14 +110,36 @@ describe.each(testServers())('a load in continue mode, on $name', (server) => {
     for (const outcome of both) await expectAllOnce(outcome);
   });
 
-  it('whose rejects cannot be written has loaded all the same, and says how to get them', async () => {
+  it('whose file of rejects cannot be is refused before anything is loaded', async () => {
     await mkdir(rejects);
-    const { code, report } = await outcomeOf(load());
-    // Either it is seen before anything is loaded, or the ledger keeps what the file could not.
-    expect(code).toBe(report.error === null ? 3 : 1);
-    if (report.error !== null) return await rowsExactlyOnce(db, 't', 0);
+    expect(await outcomeOf(load())).toMatchObject({
+      code: 1,
+      report: { error: { code: 'SINK_UNWRITABLE' } },
+    });
+    await rowsExactlyOnce(db, 't', 0);
+  });
+
+  it('whose folder of rejects has gone by the end is loaded, and the ledger has them', async () => {
+    const out = join(folder, 'out');
+    await mkdir(out);
+    rejects = join(out, 'rejects.csv');
+    const gate = await openGate(db, 't', { column: 'rid', at: ROWS * 0.6 });
+    const running = load();
+    await gate.reached({ timeoutMs: 30_000 });
+    await rm(out, { recursive: true });
+    await gate.release();
+
+    const { code, report } = await outcomeOf(running);
+    expect(code).toBe(3);
     expect(report.warnings.map((warning) => warning.code)).toContain('REJECTS_NOT_WRITTEN');
     await loadedExactlyOnce(db, 't', ROWS);
+    const again = join(folder, 'again.csv');
+    const command = copyline([
+      ...['rejects', report.loadId ?? '', '--to', again],
+      ...['--target', db.url()],
+    ]);
+    expect((await command.exit).code).toBe(0);
+    expect(await readFile(again, 'utf8')).toBe(bad);
   });
 
   it('counts a byte order mark, and gives it back with the rejects', async () => {
