@@ -9,14 +9,10 @@ import {
 } from '@copyline/copy';
 import { Option, type Command } from 'commander';
 
-import { exitCodeOfReport } from '../exit-code.ts';
 import { ProgressLine } from '../output/progress-line.ts';
-import { firstRejectsText } from '../output/reject-text.ts';
-import { reportText } from '../output/report-text.ts';
 import {
   ledgerSchemaOf,
   openTarget,
-  printError,
   runCommand,
   type CommandContext,
   type TargetOptions,
@@ -29,6 +25,7 @@ import {
   given,
   type LoadFlags,
 } from './load-flags.ts';
+import { tellLoad } from './load-outcome.ts';
 import { addMappingFlags } from './mapping-flags.ts';
 import { parseSeconds } from './values.ts';
 
@@ -120,19 +117,11 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
     },
   };
   const spec = specOf(file, options, ledgerSchemaOf(options, settings));
-  const { report, error } = isManifest(file)
+  const outcome = isManifest(file)
     ? await loadManifest(file, withoutForm(spec), deps, interruption.signal)
     : await runLoad(spec, deps, interruption.signal);
   progress.clear();
-  for (const { message } of report.warnings) terminal.warn(message);
-  if (error === undefined) {
-    terminal.result(reportText(report, options.verbose === true, options.rejects));
-  } else {
-    printError(terminal, error);
-    if (report.rejects.length > 0) terminal.error(firstRejectsText(report.rejects));
-  }
-  terminal.json(report);
-  return exitCodeOfReport(report);
+  return tellLoad(outcome, options, context);
 }
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {

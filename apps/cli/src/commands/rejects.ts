@@ -12,15 +12,12 @@ import {
 import type { Connection } from '@copyline/dws-client';
 import type { Command } from 'commander';
 
-import { exitCodeOfReport } from '../exit-code.ts';
 import { countText, plural } from '../output/numbers.ts';
 import { ProgressLine } from '../output/progress-line.ts';
-import { firstRejectsText, rejectTable } from '../output/reject-text.ts';
-import { reportText } from '../output/report-text.ts';
+import { rejectTable } from '../output/reject-text.ts';
 import {
   ledgerSchemaOf,
   openTarget,
-  printError,
   runCommand,
   withTarget,
   type CommandContext,
@@ -28,6 +25,7 @@ import {
 } from './command.ts';
 import { findLoad, hasLedger } from './history.ts';
 import { Interruption } from './interruption.ts';
+import { tellLoad } from './load-outcome.ts';
 import { parseAge, parseCount, parseRejectLimit } from './values.ts';
 
 interface RejectsOptions extends TargetOptions {
@@ -172,7 +170,7 @@ async function replay(id: string, options: ReplayFlags, context: CommandContext)
     await using connection = await target.connect();
     return await findLoad(connection, ledgerSchema, id);
   })();
-  const { report, error } = await replayRejects(
+  const outcome = await replayRejects(
     loadId,
     { ledgerSchema, rejectLimit: options.rejectLimit, rejectsFile: options.rejects },
     {
@@ -186,13 +184,5 @@ async function replay(id: string, options: ReplayFlags, context: CommandContext)
     interruption.signal,
   );
   progress.clear();
-  for (const { message } of report.warnings) terminal.warn(message);
-  if (error === undefined) {
-    terminal.result(reportText(report, options.verbose === true, options.rejects));
-  } else {
-    printError(terminal, error);
-    if (report.rejects.length > 0) terminal.error(firstRejectsText(report.rejects));
-  }
-  terminal.json(report);
-  return exitCodeOfReport(report);
+  return tellLoad(outcome, options, context);
 }

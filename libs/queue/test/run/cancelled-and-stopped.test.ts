@@ -108,8 +108,9 @@ describe('a submission that is to end', () => {
       await away.stop();
       return service.target.commit(request, run);
     });
-    await service.work();
+    // Submitted first: the submission itself must not meet the server that is away.
     const { id } = await service.submit();
+    await service.work();
     await waitFor('the commit', async () => (await service.target.owners()).length === 1);
     expect(await service.queue.stateOf(id)).toBe('active');
     await away.start();
@@ -130,8 +131,8 @@ describe('a submission that is to end', () => {
       isAborted = run.signal.aborted;
       return service.target.commit(request, run);
     });
-    await service.work();
     const { id } = await service.submit();
+    await service.work();
     await service.until(id, { state: 'done', runs: 1 }, { timeoutMs: 30_000 });
     expect(isAborted).toBe(false);
   });
