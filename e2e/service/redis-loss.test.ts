@@ -1,3 +1,4 @@
+import type { Job } from '@copyline/contracts';
 import {
   openGate,
   postgres18,
@@ -55,11 +56,13 @@ describe.skipIf(redisServer() === undefined)('a Redis that forgets or fails', ()
     await service.redis?.start();
     await gate.release();
 
-    expect(await scheduler.jobEnded(id)).toMatchObject({ report: { rowsLoaded: ROWS } });
-    expect(await scheduler.jobEnded(queued.id)).toMatchObject({
-      state: 'done',
-      report: { deduplicated: true },
-    });
+    // Either may be the one that loads: a run whose queue has forgotten it may be given up.
+    const jobs = [await scheduler.jobEnded(id), await scheduler.jobEnded(queued.id)];
+    const report = { rowsLoaded: ROWS };
+    expect(jobs).toMatchObject(jobs.map(() => ({ state: 'done', report })));
+    const isFound = ({ report: each }: Job): boolean =>
+      each !== null && 'deduplicated' in each && each.deduplicated;
+    expect(jobs.filter(isFound)).toHaveLength(1);
     await stopAll(worker, scheduler);
     await loadedExactlyOnce(db, 't', ROWS);
   });

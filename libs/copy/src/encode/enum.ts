@@ -1,5 +1,5 @@
 import { REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
-import { copyBytes, writeBytes } from './text.ts';
+import { copyBytes, writeBytes } from './copy-bytes.ts';
 
 /**
  * An enum: its label, as the catalogue has it. The labels are looked up by a hash of their bytes, so

@@ -1,7 +1,7 @@
 import { writeInt32 } from './big-endian.ts';
 import { ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
 import { checkJson } from './json-grammar.ts';
-import { copyBytes, writeBytes } from './text.ts';
+import { copyBytes, writeBytes } from './copy-bytes.ts';
 
 const INVALID: Refusal = { sqlstate: '22P02', reason: 'invalid input syntax for type json' };
 

@@ -1,45 +1,6 @@
 import { SPACE } from './ascii.ts';
-import { writeInt32 } from './big-endian.ts';
+import { writeBytes } from './copy-bytes.ts';
 import { ASK, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
-
-/** Below it a loop is faster: the native copy makes a view of its source first, which costs as much. */
-const NATIVE_COPY_BYTES = 48;
-
-/** Copies bytes and their length. */
-export function writeBytes(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  out: Buffer,
-  at: number,
-): number {
-  const p = writeInt32(out, at, end - start);
-  return copyBytes(bytes, start, end, out, p);
-}
-
-export function copyBytes(
-  bytes: Buffer,
-  start: number,
-  end: number,
-  out: Buffer,
-  at: number,
-): number {
-  let q = at;
-  if (end - start >= NATIVE_COPY_BYTES) {
-    bytes.copy(out, q, start, end);
-    return q + end - start;
-  }
-  let p = start;
-  // Four at a time take two thirds of the time of one at a time.
-  for (; p + 4 <= end; p += 4, q += 4) {
-    out[q] = bytes[p] as number;
-    out[q + 1] = bytes[p + 1] as number;
-    out[q + 2] = bytes[p + 2] as number;
-    out[q + 3] = bytes[p + 3] as number;
-  }
-  for (; p < end; p += 1, q += 1) out[q] = bytes[p] as number;
-  return q;
-}
 
 /** text, and whatever else is any text. */
 export class PlainTextEncoder implements FieldEncoder {

@@ -1,4 +1,5 @@
 import type { CsvScanner } from '../csv/scanner.ts';
+import { copyBytes } from '../encode/index.ts';
 import type { RowLayout } from './row-layout.ts';
 
 const TAB = 0x09;
@@ -37,8 +38,9 @@ export class FieldReader {
    */
   read(record: CsvScanner, window: Buffer, field: number, start: number, end: number): boolean {
     if (start < end && window[start] === this.#quote) {
-      if (record.hasEscapes) {
-        this.#unescape(window, start + 1, end - 1);
+      if (record.lastEscape > start && record.firstEscape < end) {
+        const { firstEscape, lastEscape } = record;
+        this.#unescape(window, start + 1, end - 1, firstEscape, lastEscape);
       } else {
         this.bytes = window;
         this.start = start + 1;
@@ -78,28 +80,27 @@ export class FieldReader {
     while (this.start < this.end && isBlank(bytes[this.end - 1])) this.end -= 1;
   }
 
-  #unescape(window: Buffer, start: number, end: number): void {
-    const [quote, escape] = [this.#quote, this.#escape];
+  /** Only between the first and the last escape of the record are its bytes looked at. */
+  #unescape(window: Buffer, start: number, end: number, first: number, last: number): void {
+    const quote = this.#quote;
+    const escape = this.#escape;
     if (this.#unescaped.length < end - start) this.#unescaped = Buffer.allocUnsafeSlow(end - start);
     const out = this.#unescaped;
-    let length = 0;
-    let p = start;
-    while (p < end) {
-      let byte = window[p] as number;
-      if (byte === escape && p + 1 < end) {
-        const next = window[p + 1] as number;
-        if (next === quote || next === escape) {
-          byte = next;
-          p += 1;
-        }
+    let p = Math.max(start, first);
+    let length = copyBytes(window, start, p, out, 0);
+    const stop = Math.min(end - 1, last + 1);
+    while (p < stop) {
+      if (window[p] === escape) {
+        const next = window[p + 1];
+        if (next === quote || next === escape) p += 1;
       }
-      out[length] = byte;
+      out[length] = window[p] as number;
       length += 1;
       p += 1;
     }
     this.bytes = out;
     this.start = 0;
-    this.end = length;
+    this.end = copyBytes(window, p, end, out, length);
   }
 }
 

@@ -1,4 +1,12 @@
 import type { CsvScanner } from '../csv/scanner.ts';
+import {
+  firstFlagged,
+  flagsOf,
+  flagsOfControls,
+  LastViews,
+  repeated,
+  WORD_BYTES,
+} from '../csv/words.ts';
 import { FieldReader } from './field-reader.ts';
 import { RowBuffer } from './row-buffer.ts';
 import { RECORD_NUMBER, type RowLayout } from './row-layout.ts';
@@ -49,8 +57,11 @@ export class TextRows {
     const fields = this.#fields;
     const isLoaded = this.#isLoaded;
     const rows = this.#rows;
-    // At worst each byte is escaped; a field takes three bytes more for `\N` and what ends it.
-    rows.reserve(fieldCount * 3 + (record.contentEnd - record.start) * 2 + this.#setBytes);
+    // At worst each byte is escaped; a field takes three bytes more for `\N` and what ends it, and the
+    // last word of a value as many.
+    rows.reserve(
+      WORD_BYTES + fieldCount * 3 + (record.contentEnd - record.start) * 2 + this.#setBytes,
+    );
     const { out } = rows;
     let { at } = rows;
     let start = record.start;
@@ -83,19 +94,39 @@ export class TextRows {
   }
 }
 
+const sources = new LastViews();
+const targets = new LastViews();
+const BACKSLASHES = repeated(BACKSLASH);
+
+/** Up to three bytes behind the value in `out` may be changed. */
 function writeText(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
+  const from = sources.of(bytes);
+  const into = targets.of(out);
+  // Whole words only, on both sides.
+  const last = Math.min(end, bytes.length - WORD_BYTES + 1);
+  let p = start;
   let q = at;
-  for (let p = start; p < end; p += 1) {
+  while (p < end) {
+    while (p < last) {
+      const word = from.getInt32(p, true);
+      const flags = flagsOf(word, BACKSLASHES) | flagsOfControls(word);
+      into.setInt32(q, word, true);
+      const plain = flags === 0 ? WORD_BYTES : firstFlagged(flags);
+      p += plain;
+      q += plain;
+      if (flags !== 0) break;
+    }
+    // The last word may have gone beyond the end.
+    if (p >= end) return q - (p - end);
     const byte = bytes[p] as number;
     const escape = ESCAPES[byte] as number;
-    if (escape === 0) {
-      out[q] = byte;
-      q += 1;
-    } else {
+    if (escape !== 0) {
       out[q] = BACKSLASH;
-      out[q + 1] = escape;
-      q += 2;
+      q += 1;
     }
+    out[q] = escape === 0 ? byte : escape;
+    p += 1;
+    q += 1;
   }
   return q;
 }
@@ -104,7 +135,7 @@ function writeText(bytes: Buffer, start: number, end: number, out: Buffer, at: n
 function textOf(value: string | null): Buffer {
   if (value === null) return Buffer.from('\\N\t');
   const bytes = Buffer.from(value);
-  const out = Buffer.alloc(bytes.length * 2 + 1);
+  const out = Buffer.alloc(bytes.length * 2 + WORD_BYTES);
   const end = writeText(bytes, 0, bytes.length, out, 0);
   out[end] = TAB;
   return out.subarray(0, end + 1);
