@@ -1,5 +1,5 @@
 import type { LoadSpecInput } from '@copyline/contracts';
-import { testServers } from '@copyline/testkit';
+import { anyServer } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { useLoading } from './csv-loading.ts';
@@ -232,7 +232,7 @@ const CASES: AcceptedCase[] = [
   },
 ];
 
-describe.each(testServers())('the byte lane stores on $name', (server) => {
+describe.each(anyServer())('the byte lane stores on $name', (server) => {
   const loading = useLoading(server);
 
   it.each(CASES)('$name', async ({ file, columns = 'a text, b text', spec, rows, warning }) => {

@@ -2,7 +2,7 @@ import type { CsvDialect } from '@copyline/contracts';
 import fc from 'fast-check';
 
 /** A few hundred cases in `npm test`, the full count in `npm run soak`. */
-export const RUNS = process.env['COPYLINE_SOAK'] === '1' ? 20_000 : 300;
+export const RUNS = process.env['COPYLINE_SOAK'] === '1' ? 20_000 : 240;
 /** The same for cases that are loaded, on each server. */
 export const LOADS = RUNS / 3;
 

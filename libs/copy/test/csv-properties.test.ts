@@ -96,7 +96,7 @@ describe('a damaged file', () => {
         }
         if (whole.fault !== undefined) expectPlace(whole, bytes);
       }),
-      { numRuns: RUNS * 3 },
+      { numRuns: RUNS * 2 },
     );
   });
 });
@@ -131,7 +131,7 @@ describe('a file on disk', () => {
           digestible(scanInSteps(bytes, options, 16 * MIB)),
         );
       }),
-      { numRuns: Math.ceil(RUNS / 10) },
+      { numRuns: Math.ceil(RUNS / 12) },
     );
   });
 });

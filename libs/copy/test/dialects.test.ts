@@ -1,5 +1,5 @@
 import type { CsvDialect, LoadSpecInput } from '@copyline/contracts';
-import { testServers } from '@copyline/testkit';
+import { anyServer } from '@copyline/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -108,7 +108,7 @@ const CASES: DialectCase[] = [
   },
 ];
 
-describe.each(testServers())('dialects on $name', (server) => {
+describe.each(anyServer())('dialects on $name', (server) => {
   const loading = useLoading(server);
   const rows = async (): Promise<unknown[]> =>
     (await loading.db.sql<{ a: string; b: string }>('select a, b from t')).map(({ a, b }) => [

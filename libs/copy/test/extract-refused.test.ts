@@ -1,10 +1,10 @@
 import type { ErrorCode, ExtractSpecInput } from '@copyline/contracts';
-import { testServers } from '@copyline/testkit';
+import { anyServer } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { expectNothingPublished, useExtracting } from './extracting.ts';
 
-describe.each(testServers())('what $name is not to run', (server) => {
+describe.each(anyServer())('what $name is not to run', (server) => {
   const extracting = useExtracting(server);
   const { db, extract } = extracting;
 

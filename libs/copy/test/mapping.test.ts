@@ -1,5 +1,5 @@
 import type { LoadSpecInput } from '@copyline/contracts';
-import { testServers } from '@copyline/testkit';
+import { anyServer } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { useLoading } from './csv-loading.ts';
@@ -32,7 +32,7 @@ const SPEC: Partial<LoadSpecInput> = {
   },
 };
 
-describe.each(testServers())('a mapping on $name', (server) => {
+describe.each(anyServer())('a mapping on $name', (server) => {
   const loading = useLoading(server);
   const create = (columns: string): Promise<unknown> =>
     loading.db.sql(`drop table if exists t; create table t (${columns})`);

@@ -3,7 +3,7 @@ import {
   commitGate,
   openGate,
   rowsExactlyOnce,
-  testServers,
+  anyServer,
   useTestDatabase,
 } from '@copyline/testkit';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -16,7 +16,7 @@ import { closeRuns, findCommitted, runLoad } from '../src/index.ts';
 const OWNER = '0b6f8d1c';
 const ROWS = 50;
 
-describe.each(testServers())('the runs of one owner on $name', (server) => {
+describe.each(anyServer())('the runs of one owner on $name', (server) => {
   const db = useTestDatabase(server);
 
   async function startLoad(): Promise<ReturnType<typeof runLoad>> {

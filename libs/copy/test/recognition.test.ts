@@ -1,6 +1,6 @@
 import type { LoadReport, LoadSpecInput } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
-import { rowsExactlyOnce, testServers, useOwnDatabase } from '@copyline/testkit';
+import { rowsExactlyOnce, anyServer, useOwnDatabase } from '@copyline/testkit';
 import { copyFile, mkdtemp, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
-describe.each(testServers())('a content that is loaded already, on $name', (server) => {
+describe.each(anyServer())('a content that is loaded already, on $name', (server) => {
   const db = useOwnDatabase(server);
 
   const run = (path: string, spec: Partial<LoadSpecInput> = {}): Promise<LoadOutcome> =>

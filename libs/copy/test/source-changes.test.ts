@@ -1,4 +1,4 @@
-import { openGate, testServers } from '@copyline/testkit';
+import { openGate, anyServer } from '@copyline/testkit';
 import { execFile } from 'node:child_process';
 import {
   appendFile,
@@ -22,7 +22,7 @@ const run = promisify(execFile);
 /** Some 20 MB: more than the reader reads ahead and the sockets hold. */
 const MANY_ROWS = 100_000;
 
-describe.each(testServers())('a source on $name', (server) => {
+describe.each(anyServer())('a source on $name', (server) => {
   const loading = useLoading(server);
 
   /** Parks the server in the first row, changes the file, and lets it go on. */

@@ -21,7 +21,7 @@ import {
 } from './support/interruption.ts';
 import { randomFrom } from './support/random.ts';
 
-const CASES = process.env['COPYLINE_SOAK'] === '1' ? 10_000 : 300;
+const CASES = process.env['COPYLINE_SOAK'] === '1' ? 10_000 : 200;
 const CONNECTIONS = 4;
 const SEED = Number(process.env['COPYLINE_SEED'] ?? Date.now() % 1_000_000);
 

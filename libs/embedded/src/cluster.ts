@@ -1,6 +1,14 @@
 /** A database cluster on disk: made once, as a whole or not at all. */
 import { randomBytes } from 'node:crypto';
-import { chownSync, closeSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { CopylineError } from '@copyline/contracts';
@@ -72,6 +80,27 @@ export async function createCluster(spec: ClusterSpec): Promise<void> {
     await rm(passwordFile, { force: true });
     await rm(temporary, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/**
+ * Makes a cluster as a copy of one that never ran, which is made first when it is not there yet. Several
+ * may come at once. The copies have the same login.
+ *
+ * @throws {CopylineError} EMBEDDED_START_FAILED
+ */
+export async function copyCluster(spec: ClusterSpec, template: string): Promise<void> {
+  if (!existsSync(template)) {
+    // A name of its own: `createCluster` wants to be alone.
+    const own = `${template}-${randomBytes(6).toString('hex')}`;
+    await createCluster({ ...spec, dataDirectory: own });
+    await rename(own, template).catch(async (error: unknown) => {
+      await rm(own, { recursive: true, force: true, maxRetries: 5 });
+      if (!existsSync(template)) throw error;
+    });
+  }
+  const args = ['-a', template, spec.dataDirectory];
+  const copied = await runTool('cp', args, { account: spec.account, signal: spec.signal });
+  if (!copied.ok) throw startFailure('The cluster cannot be copied', copied.output);
 }
 
 /** @throws {CopylineError} EMBEDDED_START_FAILED when the cluster is not one of Copyline's. */

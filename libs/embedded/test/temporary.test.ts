@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { startTemporary } from '../src/index.ts';
@@ -46,6 +46,19 @@ describe('a temporary server', () => {
     await expect(startTemporary({ database: 'a\nb' })).rejects.toMatchObject(invalid);
     const settings = { "x = 'y'\nfsync": 'on' };
     await expect(startTemporary({ settings })).rejects.toMatchObject(invalid);
+  });
+
+  it('is a copy of a template, which one of those that come at once makes', async () => {
+    const folder = makeDirectory();
+    chmodSync(folder, 0o777);
+    const template = path.join(folder, 'cluster');
+    const databases = await Promise.all([1, 2].map(() => startTemporary({ template })));
+    for (const database of databases) {
+      // The second one would find it, if they were one.
+      await query(database, 'create table t ()');
+      await database.close();
+    }
+    expect(readdirSync(folder)).toEqual(['cluster']);
   });
 
   it.skipIf(!existsSync(POSTGRES_15))('runs the system’s PostgreSQL 15 as well', async () => {

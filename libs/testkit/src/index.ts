@@ -1,5 +1,6 @@
 // Servers
 export {
+  anyServer,
   postgres18,
   type TestServer,
   type TestServerFacts,

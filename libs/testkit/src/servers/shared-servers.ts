@@ -82,6 +82,7 @@ function skip(what: string, reason: string): void {
 }
 
 function factsOf(server: EmbeddedDatabase, major: 15 | 18): TestServerFacts {
-  const { host, port, user, password, database } = server;
-  return { major, host, port, user, password, database };
+  const { host, port, user, password, database, dataDirectory } = server;
+  // Beside its data: removed with the server.
+  return { major, host, port, user, password, database, template: `${dataDirectory}-template` };
 }

@@ -10,6 +10,8 @@ export interface TestServerFacts {
   readonly password: string;
   /** An existing database to connect to first. Tests make their own and leave this one alone. */
   readonly database: string;
+  /** Where a new cluster of its version is, for servers of single tests: see `startTemporary`. */
+  readonly template: string;
 }
 
 declare module 'vitest' {
@@ -34,6 +36,14 @@ export interface TestServer extends TestServerFacts {
  */
 export function testServers(): TestServer[] {
   return inject('copylineServers').map(asTestServer);
+}
+
+/**
+ * For tests of what is decided before a server hears of it: which one it is makes no difference. One of them,
+ * and every one in the soak.
+ */
+export function anyServer(): TestServer[] {
+  return process.env['COPYLINE_SOAK'] === '1' ? testServers() : [postgres18()];
 }
 
 /** The server for tests that need only one. */
