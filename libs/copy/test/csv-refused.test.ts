@@ -1,33 +1,17 @@
 import type { LoadSpecInput } from '@copyline/contracts';
-import { postgres18 } from '@copyline/testkit';
+import { markedBytes, postgres18, rawByte } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { expectNothingStored, useLoading } from './csv-loading.ts';
 
 interface RefusedCase {
   readonly name: string;
-  /** `⟦` stands before the offending byte, `byte(0xff)` for a byte that is no UTF-8. */
+  /** `⟦` stands before the offending byte, `rawByte(0xff)` for a byte that is no UTF-8. */
   readonly file: string;
   /** Default: two text columns. */
   readonly columns?: string;
   readonly spec?: Partial<LoadSpecInput>;
   readonly error: Readonly<Record<string, unknown>>;
-}
-
-/** A single byte in a string: a private-use character that is taken back when the file is written. */
-const byte = (value: number): string => String.fromCharCode(0xe000 + value);
-
-function bytesOf(file: string): { readonly bytes: Buffer; readonly fault: number | null } {
-  const encode = (text: string): Buffer =>
-    Buffer.concat(
-      Array.from(text, (char) => {
-        const code = char.charCodeAt(0) - 0xe000;
-        return code >= 0 && code < 0x100 ? Buffer.of(code) : Buffer.from(char);
-      }),
-    );
-  const [before = '', after] = file.split('⟦');
-  if (after === undefined) return { bytes: encode(before), fault: null };
-  return { bytes: encode(before + after), fault: encode(before).length };
 }
 
 const UTF8_CASES: RefusedCase[] = [
@@ -39,7 +23,7 @@ const UTF8_CASES: RefusedCase[] = [
   ['a lone continuation byte', [0x80]],
 ].map(([what, bytes]) => ({
   name: `C15/C16 ${String(what)}`,
-  file: `a,b\n1,x\n2,ü⟦${(bytes as number[]).map(byte).join('')}\n`,
+  file: `a,b\n1,x\n2,ü⟦${rawByte(...(bytes as number[]))}\n`,
   error: { code: 'INVALID_UTF8', record: 2, line: 3, column: 'b' },
 }));
 
@@ -75,18 +59,18 @@ const CASES: RefusedCase[] = [
   ...UTF8_CASES,
   {
     name: 'C16 a character cut off by the end of the file',
-    file: `a,b\n1,x⟦${byte(0xe2)}${byte(0x82)}`,
+    file: `a,b\n1,x⟦${rawByte(0xe2, 0x82)}`,
     error: { code: 'INVALID_UTF8', record: 1, line: 2, column: 'b', excerpt: 'x\\xe2\\x82' },
   },
   {
     name: 'C15 broken UTF-8 in the first byte of the data',
-    file: `⟦${byte(0xff)},b\n1,x\n`,
+    file: `⟦${rawByte(0xff)},b\n1,x\n`,
     spec: { dialect: { header: false } },
     error: { code: 'INVALID_UTF8', record: 1, line: 1, column: 'a' },
   },
   {
     name: 'C15 broken UTF-8 in the header',
-    file: `a,⟦${byte(0xff)}b\n1,x\n`,
+    file: `a,⟦${rawByte(0xff)}b\n1,x\n`,
     error: { code: 'INVALID_UTF8', record: null, line: 1 },
   },
   {
@@ -264,7 +248,7 @@ const CASES: RefusedCase[] = [
   },
   {
     name: 'C58 gzip',
-    file: `⟦${byte(0x1f)}${byte(0x8b)}\u0008`,
+    file: `⟦${rawByte(0x1f, 0x8b)}\u0008`,
     error: { code: 'NOT_CSV', message: expect.stringContaining('gzip') as string },
   },
   {
@@ -280,7 +264,7 @@ describe.each([postgres18()])('the scanner refuses on $name', (server) => {
 
   it.each(CASES)('$name', async ({ file, columns = 'a text, b text', spec, error }) => {
     await loading.db.sql(`create table t (${columns})`);
-    const { bytes, fault } = bytesOf(file);
+    const { bytes, fault } = markedBytes(file);
     const path = await loading.write(bytes);
     const report = await loading.load(path, spec);
     const isConfig = error['code'] === 'CONFIG_INVALID';

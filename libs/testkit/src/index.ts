@@ -36,6 +36,7 @@ export { Signal, waitFor, type WaitOptions, within } from './waiting.ts';
 // Generated data
 export { csvBlocks, csvColumnNames, type CsvOptions } from './csv/csv-blocks.ts';
 export type { CsvShape } from './csv/csv-shapes.ts';
+export { markedBytes, rawByte } from './csv/marked-bytes.ts';
 export { createTableSql, writeCsv, type WrittenCsv } from './csv/write-csv.ts';
 
 // Faults on the wire

@@ -54,7 +54,8 @@ export class FileFeed implements ByteFeed {
   /** @throws CopylineError `SOURCE_CHANGED` when the file ends before the size it had when opened */
   async read(buffer: Buffer, at: number, length: number): Promise<number> {
     const bytes = await this.#read(buffer, at, Math.min(length, this.bytesLeft));
-    if (this.atEnd && this.#onBytes !== undefined) await this.#readRest();
+    // The footer, too, is read to its end: so a file that has lost some of it does not go unnoticed.
+    if (this.atEnd) await this.#readRest();
     return bytes;
   }
 
