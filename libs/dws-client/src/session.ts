@@ -44,7 +44,8 @@ const STATUS_OF_LETTER: Readonly<Record<string, TransactionStatus>> = {
 
 /** How the connection came about; what is needed to cancel and to let go of it. */
 export interface ConnectionOrigin {
-  readonly host: string;
+  /** An IP address, or the directory of a socket. */
+  readonly address: string;
   readonly port: number;
   readonly tls: ConnectionOptions | undefined;
   /** Makes the session fit for its next user; throws when it cannot. Only pools have one. */
@@ -288,7 +289,7 @@ export class Session {
   #sendCancel(timeoutMs: number): Promise<CancelOutcome> {
     const key = cancelKeyOf(this.client);
     if (key === undefined || socketOf(this.client).destroyed) return Promise.resolve('never-sent');
-    const { host, port, tls } = this.#origin;
+    const { address: host, port, tls } = this.#origin;
     const target = { host, port, ...key, ...(tls === undefined ? {} : { tls }) };
     return sendCancelRequest(target, timeoutMs);
   }

@@ -11,6 +11,8 @@ interface PgInternals {
   readonly processID: number | null;
   readonly secretKey: number | null;
   readonly readyForQuery?: boolean;
+  readonly _queryable: boolean;
+  readonly _ending: boolean;
 }
 
 /** node-postgres' `Connection`, as it is handed to what is submitted. */
@@ -45,6 +47,11 @@ export function submit(client: pg.Client, submittable: Submittable): void {
   client.query(submittable as unknown as pg.Submittable);
 }
 
+/** The protocol below a client, for those who listen to it. */
+export function wireOf(client: pg.Client): PgWire {
+  return internals(client).connection;
+}
+
 /** The socket of a client: needed to close it without waiting for the server. */
 export function socketOf(client: pg.Client): Socket {
   return internals(client).connection.stream;
@@ -56,6 +63,12 @@ export function cancelKeyOf(
 ): { readonly processId: number; readonly secretKey: number } | undefined {
   const { processID, secretKey } = internals(client);
   return processID === null || secretKey === null ? undefined : { processId: processID, secretKey };
+}
+
+/** Whether the line still stands, and nobody has asked for its end. */
+export function isOpen(client: pg.Client): boolean {
+  const { _queryable, _ending } = internals(client);
+  return _queryable && !_ending;
 }
 
 /** Whether something has been sent that is not answered to its end. */
