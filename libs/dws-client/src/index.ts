@@ -3,8 +3,9 @@ export { conninfoHasPassword, looksLikeConninfo, parseConninfo } from './conninf
 export type { ConninfoContext, ConninfoObject } from './conninfo/conninfo.ts';
 export { ConninfoError } from './conninfo/conninfo-error.ts';
 export type { Environment } from './conninfo/environment.ts';
-export { describeTarget, formatConninfo } from './conninfo/format.ts';
+export { formatConninfo } from './conninfo/format.ts';
 export type { ConnectionParameters, Keyword } from './conninfo/keywords.ts';
+export { describeTarget } from './connect/hosts.ts';
 export { Secret } from './secret.ts';
 
 // Connections

@@ -1,9 +1,9 @@
 import { CopylineError, type ErrorCode } from '@copyline/contracts';
 import pg from 'pg';
 
-import { describeTarget } from '../conninfo/format.ts';
 import type { ConnectionParameters } from '../conninfo/keywords.ts';
 import { fromServerError, keepValuesOut, reasonOf, shorten } from '../server-errors.ts';
+import { describeTarget } from './hosts.ts';
 
 /** An address that was tried in vain. */
 export interface FailedAttempt {

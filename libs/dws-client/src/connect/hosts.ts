@@ -34,6 +34,13 @@ export function hostsOf(parameters: ConnectionParameters): Host[] {
   });
 }
 
+/** Where a connection goes, for messages: `user@host:port/dbname`, never the password. */
+export function describeTarget(parameters: ConnectionParameters): string {
+  const user = valueOf(parameters, 'user') ?? '';
+  const places = hostsOf(parameters).map(({ name, port }) => `${name}:${String(port)}`);
+  return `${user}@${places.join(',')}/${valueOf(parameters, 'dbname') ?? user}`;
+}
+
 /** Whether it is the directory of a Unix socket. */
 export function isSocketDirectory(address: string): boolean {
   return address.startsWith('/');

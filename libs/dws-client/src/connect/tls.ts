@@ -30,6 +30,11 @@ export function transportsFor(
   address: string,
 ): Transport[] {
   const mode = (valueOf(parameters, 'sslmode') ?? 'prefer') as SslMode;
+  if (valueOf(parameters, 'sslrootcert') === 'system' && mode !== 'verify-full') {
+    throw new ConninfoError(
+      `weak sslmode "${mode}" may not be used with sslrootcert=system (use "verify-full")`,
+    );
+  }
   if (mode === 'disable' || isSocketDirectory(address)) return [undefined];
   const encrypted = encryptedTransport(parameters, host, mode);
   if (mode === 'allow') return [undefined, encrypted];

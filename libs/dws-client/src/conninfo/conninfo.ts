@@ -17,9 +17,7 @@ import { findService } from './service-file.ts';
 import { checkValues } from './supported-values.ts';
 
 /** A conninfo as an object: libpq's keywords; what is empty or missing counts as left out. */
-export type ConninfoObject = {
-  readonly [K in Keyword]?: string | Secret | null | undefined;
-};
+export type ConninfoObject = Readonly<Partial<Record<Keyword, string | Secret | null>>>;
 
 /** Where the defaults of a conninfo come from, and whether `dbname` may be a conninfo itself. */
 export interface ConninfoContext {

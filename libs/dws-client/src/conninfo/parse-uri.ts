@@ -130,7 +130,7 @@ function decodePercent(raw: string, uri: string): string {
       `unexpected spaces found in ${quoted(raw, uri)}, use percent-encoded spaces (%20) instead`,
     );
   }
-  if (/%00/.test(text)) {
+  if (text.includes('%00')) {
     throw new ConninfoError(`forbidden value %00 in percent-encoded value: ${quoted(raw, uri)}`);
   }
   try {

@@ -80,12 +80,6 @@ export function checkValues(values: GivenValues): void {
     }
   }
   checkHosts(values);
-  const mode = values.get('sslmode') ?? '';
-  if (values.get('sslrootcert') === 'system' && mode !== 'verify-full') {
-    throw new ConninfoError(
-      `weak sslmode "${mode}" may not be used with sslrootcert=system (use "verify-full")`,
-    );
-  }
   const [least, most] = (['ssl_min_protocol_version', 'ssl_max_protocol_version'] as const).map(
     (keyword) => (TLS_VERSIONS as readonly string[]).indexOf(values.get(keyword) ?? ''),
   );
