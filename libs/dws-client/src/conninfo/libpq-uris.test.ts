@@ -143,11 +143,14 @@ describe('the 63 URIs of libpq', () => {
     expect(CASES).toHaveLength(63);
   });
 
-  it.each(CASES)('%s', (uri, outcome, env = {}) => {
-    const parse = (): Values => beyondDefaults(uri, { HOME: '/nonexistent', ...env });
-    if (typeof outcome !== 'string') expect(parse()).toEqual(outcome);
-    else expect(parse).toThrow(expect.objectContaining({ code, message: outcome }));
-  });
+  it.each(CASES.map(([uri, outcome, env = {}]) => [uri, outcome, env] as const))(
+    '%s',
+    (uri, outcome, env) => {
+      const parse = (): Values => beyondDefaults(uri, { HOME: '/nonexistent', ...env });
+      if (typeof outcome !== 'string') expect(parse()).toEqual(outcome);
+      else expect(parse).toThrow(expect.objectContaining({ code, message: outcome }));
+    },
+  );
 });
 
 /** As libpq's test program prints it: what differs from the defaults of the same environment. */
