@@ -2,7 +2,7 @@ import { startFaultProxy, testServers, waitFor } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { findSession } from '../src/connect/find-session.ts';
-import { type OpenSession } from '../src/connect/open-session.ts';
+import type { OpenSession } from '../src/connect/open-session.ts';
 import { unwantedBecause } from '../src/connect/session-attrs.ts';
 import { endClient } from '../src/connection.ts';
 import { connect, parseConninfo, Pool } from '../src/index.ts';

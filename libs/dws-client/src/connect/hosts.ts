@@ -18,18 +18,21 @@ export interface Host {
  * Source: PostgreSQL documentation, "Specifying Multiple Hosts".
  */
 export function hostsOf(parameters: ConnectionParameters): Host[] {
-  const list = (keyword: 'host' | 'hostaddr' | 'port'): string[] | undefined =>
-    valueOf(parameters, keyword)?.split(',');
+  // An empty item is none: what it stands for has a default.
+  const list = (keyword: 'host' | 'hostaddr' | 'port'): (string | undefined)[] | undefined =>
+    valueOf(parameters, keyword)
+      ?.split(',')
+      .map((item) => (item === '' ? undefined : item));
   const [names, addresses] = [list('host'), list('hostaddr')];
-  const ports = list('port') ?? [''];
-  return (addresses ?? names ?? ['']).map((_, i) => {
-    const hostaddr = addresses?.[i] || undefined;
-    const verifiedName = names?.[i] || undefined;
+  const ports = list('port') ?? [undefined];
+  return (addresses ?? names ?? [undefined]).map((_, i) => {
+    const hostaddr = addresses?.[i];
+    const verifiedName = names?.[i];
     return {
       name: verifiedName ?? hostaddr ?? defaultHost(),
       verifiedName,
       hostaddr,
-      port: Number((ports.length === 1 ? ports[0] : ports[i]) || '5432'),
+      port: Number(ports[ports.length === 1 ? 0 : i] ?? '5432'),
     };
   });
 }

@@ -85,7 +85,7 @@ function followLogin(
   const wire = wireOf(client);
   wire.once('connect', () => {
     onPhase('made');
-    if (client.ssl === false) onPhase('awaiting-response');
+    if (!client.ssl) onPhase('awaiting-response');
   });
   wire.once('sslconnect', () => {
     onPhase('ssl-startup');

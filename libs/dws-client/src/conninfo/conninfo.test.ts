@@ -244,7 +244,7 @@ describe('several hosts', () => {
     ['host=a,b port=1,2', 'a,b', '1,2'],
   ])('are lists: %s', (text, host, port) => {
     expect(parse(text)).toMatchObject({ host, port });
-    expect(describeTarget(parse(`${text}`))).toContain('/');
+    expect(describeTarget(parse(text))).toContain('/');
   });
 });
 

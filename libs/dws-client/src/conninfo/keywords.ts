@@ -13,7 +13,8 @@ export const KEYWORDS = {
   options: 'PGOPTIONS',
   application_name: 'PGAPPNAME',
   fallback_application_name: undefined,
-  client_encoding: 'PGCLIENTENCODING',
+  // Text is Unicode here, whatever the terminal speaks that PGCLIENTENCODING is for.
+  client_encoding: undefined,
   connect_timeout: 'PGCONNECT_TIMEOUT',
   target_session_attrs: 'PGTARGETSESSIONATTRS',
   load_balance_hosts: 'PGLOADBALANCEHOSTS',
