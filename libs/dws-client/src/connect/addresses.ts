@@ -34,7 +34,9 @@ export async function addressesOf(
   if (!(await inTime)) {
     throw new CopylineError('CONNECT_FAILED', `the name was not resolved within ${timeoutMs} ms`);
   }
-  return [...new Set((await found).map(({ address }) => address))];
+  const addresses = new Set((await found).map(({ address }) => address));
+  if (addresses.size === 0) throw new CopylineError('CONNECT_FAILED', 'the name has no address');
+  return [...addresses];
 }
 
 /** The same in an order of its own each time: `load_balance_hosts=random`. */

@@ -1,3 +1,4 @@
+import { CopylineError } from '@copyline/contracts';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 
@@ -28,6 +29,8 @@ describe('a failure to connect', () => {
     [serverError('28000'), 'AUTH_FAILED', true],
     [serverError('3D000'), 'DATABASE_NOT_FOUND', true],
     [serverError('42501'), 'CONNECT_FAILED', true],
+    [new CopylineError('AUTH_FAILED', 'of our own login'), 'AUTH_FAILED', true],
+    [new CopylineError('CONNECT_FAILED', 'server is in hot standby mode'), 'CONNECT_FAILED', false],
     [serverError('57P03'), 'CONNECT_FAILED', false],
     [serverError('53300'), 'CONNECT_FAILED', false],
     [errno('ECONNREFUSED'), 'CONNECT_FAILED', false],

@@ -6,7 +6,7 @@ import { findInPasswordFile } from '../conninfo/password-file.ts';
 import type { TargetSessionAttrs } from '../conninfo/supported-values.ts';
 import { endClient } from '../connection.ts';
 import { settlesWithin } from '../in-time.ts';
-import { throwIfAborted } from '../interruption.ts';
+import { throwIfAborted, untilAborted } from '../interruption.ts';
 import type { Secret } from '../secret.ts';
 import { addressesOf, type Lookup, shuffled } from './addresses.ts';
 import { connectFailure, type FailedAttempt, isDecisive } from './failures.ts';
@@ -149,18 +149,21 @@ class Search {
   /** A session that is open and of the wanted kind; of another kind it is closed again. */
   async #wantedSession(request: SessionRequest): Promise<OpenSession> {
     const session = await openSession(request);
+    const { onPhase, timeoutMs, signal } = request;
     if (this.#wanted !== 'any') {
-      request.onPhase('check-target');
-      const checked = unwantedBecause(session, this.#wanted);
-      const reason = (await settlesWithin(checked, this.#timeoutMs))
-        ? await checked.catch((error: unknown) => String(error))
-        : 'timeout expired';
-      if (reason !== undefined) {
-        await endClient(session.client, true);
-        throw new CopylineError('CONNECT_FAILED', reason);
+      onPhase('check-target');
+      try {
+        const checked = unwantedBecause(session, this.#wanted);
+        const inTime = settlesWithin(checked, timeoutMs);
+        await untilAborted(inTime, signal);
+        const reason = (await inTime) ? await checked : 'timeout expired';
+        if (reason !== undefined) throw new CopylineError('CONNECT_FAILED', reason);
+      } catch (error) {
+        await endClient(session.client, signal?.aborted !== true);
+        throw error;
       }
     }
-    request.onPhase('ok');
+    onPhase('ok');
     return session;
   }
 

@@ -39,6 +39,7 @@ describe('the addresses of a host', () => {
     expect(await find('db', ['::1', '10.0.0.1', '::1'])).toEqual(['::1', '10.0.0.1']);
     expect(await find('10.0.0.2', ['10.0.0.1'])).toEqual(['10.0.0.2']);
     expect(await find('/tmp', ['10.0.0.1'])).toEqual(['/tmp']);
+    await expect(find('db', [])).rejects.toThrow('the name has no address');
   });
 
   it('come in every order when they are shuffled', () => {
