@@ -83,17 +83,17 @@ function followLogin(
 ): ReadonlyMap<string, string> {
   const reported = new Map<string, string>();
   const wire = wireOf(client);
-  wire.once('connect', () => {
+  wire.on('connect', () => {
     onPhase('made');
     if (!client.ssl) onPhase('awaiting-response');
   });
-  wire.once('sslconnect', () => {
+  wire.on('sslconnect', () => {
     onPhase('ssl-startup');
     wire.stream.once('secureConnect', () => {
       onPhase('awaiting-response');
     });
   });
-  wire.once('authenticationOk', () => {
+  wire.on('authenticationOk', () => {
     onPhase('auth-ok');
   });
   wire.on('parameterStatus', (each: { parameterName: string; parameterValue: string }) => {
