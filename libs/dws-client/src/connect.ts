@@ -1,12 +1,13 @@
 import { isIP } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import pg from 'pg';
+import type pg from 'pg';
 
 import { type ConnectionParameters, describeTarget, parseConninfo } from './conninfo.ts';
 import { Connection, endClient } from './connection.ts';
 import { throwIfAborted } from './interruption.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import { fromConnectError } from './server-errors.ts';
+import { LoginClient, type Protocol } from './wire/login-client.ts';
 import { socketOf } from './wire/pg-internals.ts';
 
 /** Default for `connectTimeoutMs`: long enough for a cold server, short enough for a person. */
@@ -20,6 +21,11 @@ export interface ConnectOptions {
   readonly applicationName?: string;
   /** Milliseconds for one attempt. Default: the conninfo's `connect_timeout`, else 10,000. */
   readonly connectTimeoutMs?: number;
+  /**
+   * The version of the protocol to begin with. Default: what the server at the address spoke last, else
+   * 3.0. A server that speaks another one is asked again with that; see docs/dws.md.
+   */
+  readonly protocol?: Protocol;
   /** Ends the attempt, or the pause before the next one, at once. Default: none. */
   readonly signal?: AbortSignal;
   /** How to try again when the server cannot be reached. Default: one attempt. */
@@ -52,7 +58,7 @@ async function connectOnce(
   let lastError: unknown;
   for (const tls of tlsAttempts(parameters)) {
     throwIfAborted(signal);
-    const client = new pg.Client(clientConfig(parameters, options, tls));
+    const client = new LoginClient(clientConfig(parameters, options, tls), options.protocol);
     const onAbort = (): void => {
       socketOf(client).destroy();
     };

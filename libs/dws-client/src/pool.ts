@@ -19,6 +19,7 @@ import type { RetryUnit } from './retry-rules.ts';
 import { fromConnectError, fromServerError, sqlstateOf } from './server-errors.ts';
 import { resetSession, type SessionReset } from './session-reset.ts';
 import type { TransactionOptions } from './transaction.ts';
+import { LoginClient } from './wire/login-client.ts';
 
 type Transport = ReturnType<typeof tlsAttempts>[number];
 
@@ -300,9 +301,10 @@ export class Pool implements AsyncDisposable {
   #open(): pg.Pool {
     const config = clientConfig(this.#parameters, this.#options, this.#transports[0]);
     // pg-pool would give its own timeout, that of waiting, to every new connection.
-    class PooledClient extends pg.Client {
+    const { protocol } = this.#options;
+    class PooledClient extends LoginClient {
       constructor() {
-        super(config);
+        super(config, protocol);
       }
     }
     const { idleTimeoutMs = 60_000, maxAgeMs = MAX_AGE_MS, maxUses } = this.#options;

@@ -176,6 +176,10 @@ export function fromServerError(error: unknown, phase: ErrorPhase = 'query'): Co
 
 /** A failure to connect, with the place that was tried. */
 export function fromConnectError(error: unknown, target: string): CopylineError {
+  if (error instanceof CopylineError) {
+    const { cause, code, message, phase = 'connect', advice } = error;
+    return new CopylineError(code, `${target}: ${message}`, { cause, phase, advice });
+  }
   const known = error instanceof pg.DatabaseError ? fromServerError(error) : undefined;
   if (known?.code === 'AUTH_FAILED' || known?.code === 'DATABASE_NOT_FOUND') {
     return new CopylineError(known.code, `${target}: ${known.message}`, {
