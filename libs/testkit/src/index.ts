@@ -43,6 +43,11 @@ export type { FaultHandle, SqlMatch } from './proxy/fault-rules.ts';
 export type { Direction } from './proxy/wire-frames.ts';
 export type { InjectedError } from './proxy/wire-messages.ts';
 
+// A PostgreSQL that looks like a GaussDB(DWS)
+export { CN_ERRORS, type Coordinator, type DwsFace, type FaceOptions } from './face/dws-face.ts';
+export type { FaceRole, StoredAs } from './face/gauss-keys.ts';
+export { startDwsFace } from './face/start-dws-face.ts';
+
 // Processes
 export {
   type ProcessExit,
