@@ -1,9 +1,11 @@
 // Servers
 export {
+  dwsFace,
   postgres18,
   type TestServer,
   type TestServerFacts,
   testServers,
+  testServersAndFace,
 } from './servers/test-server.ts';
 export {
   type PrivateRedis,
@@ -46,6 +48,7 @@ export type { InjectedError } from './proxy/wire-messages.ts';
 // A PostgreSQL that looks like a GaussDB(DWS)
 export { CN_ERRORS, type Coordinator, type DwsFace, type FaceOptions } from './face/dws-face.ts';
 export type { FaceRole, StoredAs } from './face/gauss-keys.ts';
+export { realPid } from './face/gauss-sql.ts';
 export { startDwsFace } from './face/start-dws-face.ts';
 
 // Processes

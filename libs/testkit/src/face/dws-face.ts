@@ -61,7 +61,7 @@ export class Coordinator {
       role: (user) => this.#face.roles.get(user),
       injected: (sql) => this.#face.takeInjected(sql),
       opened: (each) => this.#sessions.add(each),
-      cancel: (processId, secretKey) => void this.#cancel(processId, secretKey),
+      cancel: (processId, secretKey) => this.#cancel(processId, secretKey),
     });
     void session.run().finally(() => {
       this.#sessions.delete(session);
@@ -80,7 +80,9 @@ export class Coordinator {
     await once(socket, 'connect');
     const request = Buffer.alloc(16);
     [16, 80_877_102, processId, secretKey].forEach((word, i) => request.writeInt32BE(word, 4 * i));
-    socket.end(request);
+    socket.write(request);
+    socket.resume();
+    await once(socket, 'close');
   }
 }
 

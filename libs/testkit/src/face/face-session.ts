@@ -21,8 +21,8 @@ export interface FaceRules {
   /** The real server's address and the passwords that it knows. */
   readonly server: { readonly host: string; readonly port: number };
   opened(session: FaceSession): void;
-  /** Hands a CancelRequest on, if the session is one of this coordinator's. */
-  cancel(processId: number, secretKey: number): void;
+  /** Hands a CancelRequest on, if the session is one of this coordinator's; resolves when it is over. */
+  cancel(processId: number, secretKey: number): Promise<void>;
 }
 
 /** Fails in the parser, whatever state a transaction is in; see `ProxyConnection`. */
@@ -107,7 +107,9 @@ export class FaceSession {
       case 'gssRequest':
         return this.#tell(Buffer.from('N'));
       case 'cancelRequest':
-        this.#rules.cancel(frame.bytes.readInt32BE(8), frame.bytes.readInt32BE(12));
+        void this.#rules
+          .cancel(frame.bytes.readInt32BE(8), frame.bytes.readInt32BE(12))
+          .then(() => this.#client.end());
         return;
       case 'startup':
         return this.#start(frame.bytes);

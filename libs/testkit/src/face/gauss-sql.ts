@@ -24,6 +24,11 @@ export const UNKNOWN_PARAMETERS = new Set([
 /** What is added to a process id: thread ids of GaussDB are beyond 32 bits. */
 export const PID_OFFSET = 140_229_352_617_744n;
 
+/** The process of the real server that is meant by what a face, or a real server, calls it. */
+export function realPid(pid: number | bigint): number {
+  return Number(BigInt(pid) > PID_OFFSET ? BigInt(pid) - PID_OFFSET : pid);
+}
+
 const refusal = (sqlstate: string, message: string): InjectedError => ({ sqlstate, message });
 const unsupported = (what: string): InjectedError => refusal('0A000', what);
 const syntax = (near: string): InjectedError =>
@@ -54,7 +59,6 @@ const REFUSED: readonly (readonly [pattern: RegExp, error: InjectedError])[] = [
     /^\s*create\s+(extension|rule|domain|cast|operator|collation)\b/i,
     unsupported('This statement is not yet supported.'),
   ],
-  [/\bpg_(try_)?advisory_\w+\s*\(/i, unsupported('advisory locks are for internal use only')],
   [/\b(txid_status|pg_xact_status)\s*\(/i, noFunction('txid_status(bigint)')],
   // COPY of later versions
   [/^\s*copy\b[^]*\b(on_error|reject_limit|log_verbosity|force_null)\b/i, syntax('ON_ERROR')],
@@ -95,11 +99,11 @@ const REWRITES: readonly (readonly [RegExp, string | ((...parts: string[]) => st
   [/(?<![\w.])version\(\)/gi, `(SELECT '${DWS_VERSION}'::text AS version)`],
   [/current_setting\('server_version'\)/gi, "'9.2.4'::text"],
   [/current_setting\('server_version_num'\)/gi, "'90204'::text"],
-  [/(?<![\w.])pg_backend_pid\(\)/gi, `(SELECT pg_backend_pid() + ${PID_OFFSET}::int8 AS pg_backend_pid)`],
   [
-    /(?<![\w.])(pg_(?:cancel|terminate)_backend)\(\s*([\w.$]+)\s*\)/gi,
+    /(?<![\w.])(pg_(?:cancel|terminate)_backend)\(\s*([\w.$]+(?:\(\))?)\s*\)/gi,
     (_, name = '', pid = '') => `${name}((${pid}::int8 - ${PID_OFFSET}::int8)::int4)`,
   ],
+  [/(?<![\w.])pg_backend_pid\(\)/gi, `(SELECT pg_backend_pid() + ${PID_OFFSET}::int8 AS pg_backend_pid)`],
   [
     /(?<![\w.])pg_stat_activity\b(?:\s+(?:as\s+)?([a-z_]\w*))?/gi,
     (_, word = '') =>
