@@ -9,14 +9,16 @@ import { describeTarget } from './connect/hosts.ts';
 import { type PooledClient, pooledClientClass } from './connect/pooled-client.ts';
 import type { ConnectionParameters } from './conninfo/keywords.ts';
 import { Connection } from './connection.ts';
+import { assertCan } from './flavour/capabilities.ts';
 import { settlesWithin } from './in-time.ts';
 import { PoolCounters, type PoolMetrics } from './pool-metrics.ts';
 import type { QueryOptions, QueryResult, Row } from './queries.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import type { RetryUnit } from './retry-rules.ts';
 import { fromServerError, sqlstateOf } from './server-errors.ts';
-import { resetSession, type SessionReset } from './session-reset.ts';
+import { defaultReset, resetSession, type SessionReset } from './session-reset.ts';
 import type { TransactionOptions } from './transaction.ts';
+import { serverOf } from './wire/login-client.ts';
 
 /** Where a pool connects, how many, and for how long they are kept. */
 export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
@@ -33,7 +35,10 @@ export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   readonly maxAgeMs?: number;
   /** How often a connection is given out before it is replaced. Default: no limit. */
   readonly maxUses?: number;
-  /** What is done between two users of a connection. Default: `discard-all`. */
+  /**
+   * What is done between two users of a connection. Default: `discard-all`, and `reset-all` where the
+   * server has no DISCARD ALL.
+   */
   readonly reset?: SessionReset;
 }
 
@@ -103,8 +108,8 @@ export class Pool implements AsyncDisposable {
   /**
    * Takes a connection; give it back with `close()` or `await using`.
    *
-   * @throws CopylineError `POOL_TIMEOUT`, `CONNECTION_UNUSABLE` once the pool is closed, or as
-   *   `connect` does.
+   * @throws CopylineError `POOL_TIMEOUT`, `CONNECTION_UNUSABLE` once the pool is closed, `NOT_SUPPORTED`
+   *   when it is to reset in a way that the server does not have, or as `connect` does.
    */
   async connect(): Promise<Connection> {
     const { retry } = this.#options;
@@ -113,8 +118,13 @@ export class Pool implements AsyncDisposable {
         ? await this.#acquire()
         : await withRetry({ ...retry, unit: 'connect' }, () => this.#acquire());
     this.#counters.add('acquired');
-    const { reset = 'discard-all' } = this.#options;
     const { session } = client;
+    const server = serverOf(session.client);
+    const { reset = defaultReset(server) } = this.#options;
+    if (reset === 'discard-all' && !server.can.discardAll) {
+      client.release();
+      assertCan(server, 'discardAll', 'DISCARD ALL');
+    }
     const connection: Connection = new Connection(session.client, {
       ...session,
       clean: (used) =>

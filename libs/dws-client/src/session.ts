@@ -7,7 +7,9 @@ import { isTrueWithin, settlesWithin } from './in-time.ts';
 import { throwIfAborted, untilAborted } from './interruption.ts';
 import { NoticeLog } from './notices.ts';
 import { fromServerError, keepValuesOut, sqlstateOf } from './server-errors.ts';
+import type { Server } from './flavour/capabilities.ts';
 import { type CancelOutcome, sendCancelRequest } from './wire/cancel-request.ts';
+import { serverOf } from './wire/login-client.ts';
 import { cancelKeyOf, isBusy, socketOf, whenReady } from './wire/pg-internals.ts';
 
 /**
@@ -60,6 +62,8 @@ export interface ConnectionOrigin {
  */
 export class Session {
   readonly client: pg.Client;
+  /** What it is connected to. */
+  readonly server: Server;
   readonly notices: NoticeLog;
   readonly #origin: ConnectionOrigin;
   #closing: Promise<void> | undefined;
@@ -74,6 +78,7 @@ export class Session {
 
   constructor(client: pg.Client, origin: ConnectionOrigin) {
     this.client = client;
+    this.server = serverOf(client);
     this.#origin = origin;
     this.notices = new NoticeLog(client);
     // Without a listener a killed backend would end the process.

@@ -2,6 +2,7 @@ import { parseConninfo } from '../conninfo/conninfo.ts';
 import type { ConnectionParameters } from '../conninfo/keywords.ts';
 import { Connection, endClient } from '../connection.ts';
 import { type RetryPolicy, withRetry } from '../retry.ts';
+import type { Protocol } from '../wire/login-client.ts';
 import type { Lookup } from './addresses.ts';
 import { type ConnectStatus, findSession } from './find-session.ts';
 
@@ -21,6 +22,11 @@ export interface ConnectOptions {
    * a function or a table in; `[]` leaves only what the server brings. Default: the server's.
    */
   readonly searchPath?: readonly string[];
+  /**
+   * The version of the protocol to begin with. Default: what the server at the address spoke last, else
+   * 3.0. A server that speaks another one is asked again with that; see docs/dws.md.
+   */
+  readonly protocol?: Protocol;
   /** Finds the addresses of a host, in place of the operating system. */
   readonly lookup?: Lookup;
   /** Told how far each attempt comes. */

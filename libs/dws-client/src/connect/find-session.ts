@@ -8,6 +8,7 @@ import { endClient } from '../connection.ts';
 import { settlesWithin } from '../in-time.ts';
 import { throwIfAborted, untilAborted } from '../interruption.ts';
 import type { Secret } from '../secret.ts';
+import type { Protocol } from '../wire/login-client.ts';
 import { addressesOf, type Lookup, shuffled } from './addresses.ts';
 import { connectFailure, type FailedAttempt, isDecisive } from './failures.ts';
 import { type Host, hostsOf, isSocketDirectory } from './hosts.ts';
@@ -39,6 +40,7 @@ export interface SearchOptions {
   readonly connectTimeoutMs?: number;
   readonly searchPath?: readonly string[];
   readonly lookup?: Lookup;
+  readonly protocol?: Protocol;
   readonly onStatus?: (status: ConnectStatus) => void;
   readonly signal?: AbortSignal | undefined;
 }
@@ -169,11 +171,12 @@ class Search {
 
   get #common(): Pick<
     SessionRequest,
-    'parameters' | 'applicationName' | 'searchPath' | 'timeoutMs' | 'signal'
+    'parameters' | 'applicationName' | 'searchPath' | 'protocol' | 'timeoutMs' | 'signal'
   > {
-    const { applicationName, searchPath, signal } = this.#options;
+    const { applicationName, searchPath, protocol, signal } = this.#options;
     const timeoutMs = this.#timeoutMs;
-    return { parameters: this.#parameters, applicationName, searchPath, timeoutMs, signal };
+    const parameters = this.#parameters;
+    return { parameters, applicationName, searchPath, protocol, timeoutMs, signal };
   }
 
   /** The password file is read for each host, when its turn comes: a new password is found there. */

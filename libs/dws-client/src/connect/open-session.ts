@@ -1,9 +1,10 @@
-import pg from 'pg';
+import type pg from 'pg';
 
 import { type ConnectionParameters, valueOf } from '../conninfo/keywords.ts';
 import { throwIfAborted } from '../interruption.ts';
 import { quoteIdentifier } from '../identifiers.ts';
 import type { Secret } from '../secret.ts';
+import { LoginClient, type Protocol } from '../wire/login-client.ts';
 import { socketOf, wireOf } from '../wire/pg-internals.ts';
 import type { Transport } from './tls.ts';
 
@@ -30,6 +31,8 @@ export interface SessionRequest {
   readonly password: Secret | undefined;
   readonly applicationName: string | undefined;
   readonly searchPath: readonly string[] | undefined;
+  /** What to begin with; `undefined` for what the server at the address spoke last. */
+  readonly protocol: Protocol | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly onPhase: (phase: ConnectPhase) => void;
@@ -54,7 +57,7 @@ export interface OpenSession {
 export async function openSession(request: SessionRequest): Promise<OpenSession> {
   const { address, port, tls, signal, onPhase } = request;
   throwIfAborted(signal);
-  const client = new pg.Client(clientConfig(request));
+  const client = new LoginClient(clientConfig(request), request.protocol);
   // A second error may follow the one that rejects; it has nobody to go to.
   client.on('error', () => undefined);
   const reported = followLogin(client, onPhase);
