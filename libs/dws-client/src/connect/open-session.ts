@@ -106,7 +106,9 @@ function followLogin(
 }
 
 /** What node-postgres is told; the password leaves its wrapper here and nowhere else. */
-export function clientConfig(request: Omit<SessionRequest, 'signal' | 'onPhase'>): pg.ClientConfig {
+export function clientConfig(
+  request: Omit<SessionRequest, 'protocol' | 'signal' | 'onPhase'>,
+): pg.ClientConfig {
   const { parameters, password } = request;
   const user = valueOf(parameters, 'user') ?? '';
   return {
