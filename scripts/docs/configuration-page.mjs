@@ -8,7 +8,7 @@ import { code, generatedFrom, prose, table } from './markdown.mjs';
 
 const SCHEMA = 'libs/config/src/file-schema.ts';
 const VARIABLES = 'libs/config/src/environment.ts';
-const CONNINFO = 'libs/dws-client/src/conninfo.ts';
+const CONNINFO = 'libs/dws-client/src/conninfo/keywords.ts';
 
 const EXAMPLE = `
 connections:
@@ -50,7 +50,7 @@ export async function configurationPage() {
       ]),
     ),
     '## Conninfo',
-    'A database is named as in libpq: `postgresql://user@host:5432/dbname?sslmode=require`, or `host=… dbname=… user=…`. What is left out comes from the environment, the password also from `~/.pgpass`. These keywords are understood:',
+    'A database is named as in libpq: `postgresql://user@host:5432/dbname?sslmode=require`, or `host=… dbname=… user=…`. What is left out comes from the service file and the environment, the password also from `~/.pgpass`. These keywords are understood; [the driver](driver.md#connecting) says what they do, and which values are refused:',
     table(['Keyword', 'Variable'], await conninfoRows()),
   ].join('\n\n');
 }
@@ -79,7 +79,10 @@ function defaultText({ default: value }) {
 async function conninfoRows() {
   const source = await readFile(new URL(`../../${CONNINFO}`, import.meta.url), 'utf8');
   const [, body] = /\bKEYWORDS\b[^{]*\{([^}]*)\}/.exec(source) ?? [];
-  const rows = [...(body ?? '').matchAll(/^\s+(\w+): '(PG\w+)',$/gm)];
+  const rows = [...(body ?? '').matchAll(/^\s+(\w+): (?:'(PG\w+)'|undefined),$/gm)];
   if (rows.length === 0) throw new Error(`No table of keywords in ${CONNINFO}`);
-  return rows.map(([, keyword, variable]) => [code(keyword), code(variable)]);
+  return rows.map(([, keyword, variable]) => [
+    code(keyword),
+    variable === undefined ? '' : code(variable),
+  ]);
 }

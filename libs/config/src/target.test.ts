@@ -29,7 +29,7 @@ describe('a target', () => {
     const target = resolveTarget('warehouse', await settingsOf(WAREHOUSE), silent);
     expect(target).toMatchObject({ description: 'etl@db:5433/dwh', isEmbedded: false });
     expect(target.warnings).toEqual([expect.stringContaining('“warehouse”')]);
-    expect(await target.parameters()).toMatchObject({ host: 'db', port: 5433, dbname: 'dwh' });
+    expect(await target.parameters()).toMatchObject({ host: 'db', port: '5433', dbname: 'dwh' });
   });
 
   it('is the embedded database without a name, and by the name embedded', async () => {

@@ -154,16 +154,12 @@ class EmbeddedTarget implements Target {
     const { host, port, user, password, database } = await this.#opened(signal);
     return {
       host,
-      port,
+      port: String(port),
       dbname: database,
       user,
       password: new Secret(password),
       // It listens on loopback only and has no certificate.
       sslmode: 'disable',
-      sslrootcert: undefined,
-      applicationName: undefined,
-      options: undefined,
-      connectTimeoutMs: undefined,
     };
   }
 

@@ -1,5 +1,5 @@
 import { asCopylineError, CopylineError, reportError, type LoadReport } from '@copyline/contracts';
-import { quoteTable, throwIfAborted, type Connection } from '@copyline/dws-client';
+import { throwIfAborted, type Connection } from '@copyline/dws-client';
 
 import { copyRecords } from './copy-records.ts';
 import type { Execution } from './execution.ts';
@@ -7,6 +7,7 @@ import { Ledger } from './ledger/ledger.ts';
 import type { Claim, DoneLoad, LoadIdentity } from './ledger/ledger-records.ts';
 import type { LoadCounts } from './load-progress.ts';
 import { isEmptyTable } from './plan/facts.ts';
+import { findTable } from './plan/find-table.ts';
 import { assertSameFingerprint, type LedgerPlan } from './plan/plan-load.ts';
 import {
   openRejectFiles,
@@ -158,9 +159,10 @@ function transactionOptions({ recorder }: Execution): Parameters<Connection['tra
  * the ledger's entry speaks of its OID.
  */
 async function assertSameTable({ connection, plan }: Execution): Promise<number> {
-  const { rows } = await connection.query<{ oid: number | null }>(
-    'SELECT to_regclass($1)::oid AS oid',
-    [quoteTable(plan.target)],
+  const { condition, parameters } = findTable(connection.server.can, plan.target);
+  const { rows } = await connection.query<{ oid: number }>(
+    `SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE ${condition}`,
+    parameters,
   );
   const oid = rows[0]?.oid ?? 0;
   if (oid !== 0 && (plan.target.created || oid === plan.target.oid)) return oid;

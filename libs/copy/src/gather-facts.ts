@@ -59,7 +59,8 @@ export async function gatherFacts(
   };
   const columns = isNew ? await inferColumns(spec, source, file, onProgress, signal) : undefined;
   const inferred = columns?.map(({ type }) => type);
-  const rejects =
-    spec.onError === 'continue' ? await readRejectFacts(connection, table?.oid ?? 0) : undefined;
+  // What a plan refuses anyway need not be asked, in SQL that such a server may not know.
+  const mayReject = spec.onError === 'continue' && session.can.copyUnderSavepoint;
+  const rejects = mayReject ? await readRejectFacts(connection, table?.oid ?? 0) : undefined;
   return { session, table, schemaExists, source, ledger, inferred, rejects };
 }

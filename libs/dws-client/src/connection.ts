@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { type CopyInOptions, type CopySource, runCopyIn } from './copy-in.ts';
 import { assertCopyToStdout, CopyOut, type CopyOutOptions } from './copy-out.ts';
 import { settlesWithin } from './in-time.ts';
+import { assertCan, type Server } from './flavour/capabilities.ts';
 import type { Notice, NoticeListener } from './notices.ts';
 import {
   queryConfig,
@@ -27,6 +28,7 @@ import {
 } from './transaction.ts';
 import { provesNoEffect } from './server-errors.ts';
 import type { CancelOutcome } from './wire/cancel-request.ts';
+import { knownBackendPid } from './wire/login-client.ts';
 import { socketOf } from './wire/pg-internals.ts';
 import type { CopylineError } from '@copyline/contracts';
 
@@ -55,6 +57,12 @@ export class Connection implements AsyncDisposable {
   constructor(client: pg.Client, origin: ConnectionOrigin) {
     this.#session = new Session(client, origin);
     this.#transactions = new Transactions(this.#session);
+    this.#backendPid = knownBackendPid(client);
+  }
+
+  /** What kind of server it is connected to, which version, and what that can do. */
+  get server(): Server {
+    return this.#session.server;
   }
 
   /** What the connection is doing. Never throws and never asks the server. */
@@ -161,11 +169,12 @@ export class Connection implements AsyncDisposable {
    * server stores the rows all the same.
    *
    * @returns the server's row count.
-   * @throws CopylineError the server's refusal, the reason of the signal or of the source, whichever
+   * @throws CopylineError `NOT_SUPPORTED` in a nested transaction where the server cannot do that; the server's refusal, the reason of the signal or of the source, whichever
    *   came first; `COPY_STALLED`; `COMMIT_UNKNOWN` when, outside a transaction, the answer to
    *   CopyDone was lost.
    */
   copyIn(statement: string, source: CopySource, options: CopyInOptions = {}): Promise<number> {
+    this.#assertCopyIsPossible();
     return runCopyIn(this.#session, statement, source, options);
   }
 
@@ -175,14 +184,17 @@ export class Connection implements AsyncDisposable {
    *
    * Leaving early in any way (`break`, an error, the signal) cancels the COPY, drops what is still
    * on its way, and returns when the server is proven ready; only a connection that gives no proof
-   * in time is destroyed. Inside a transaction a savepoint keeps the transaction alive.
+   * in time is destroyed. Inside a transaction a savepoint keeps the transaction alive, where the server
+   * has COPY under savepoints.
    *
-   * @throws CopylineError from the iteration: the server's error, the reason of the signal,
+   * @throws CopylineError `NOT_SUPPORTED` in a nested transaction where the server cannot do that; from
+   *   the iteration: the server's error, the reason of the signal,
    *   `COPY_STALLED`, `CONNECTION_LOST`.
    */
   copyOut(statement: string, options: CopyOutOptions = {}): CopyOut {
     this.#session.assertFree();
     assertCopyToStdout(statement);
+    this.#assertCopyIsPossible();
     return new CopyOut(this.#session, statement, options);
   }
 
@@ -233,6 +245,11 @@ export class Connection implements AsyncDisposable {
   /** `close()`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #assertCopyIsPossible(): void {
+    if (!this.#transactions.hasSavepoint) return;
+    assertCan(this.#session.server, 'copyUnderSavepoint', 'COPY in a nested transaction');
   }
 
   async #cancelBySql(via: Connection): Promise<CancelOutcome> {

@@ -58,7 +58,12 @@ export class CopyOut implements AsyncIterable<Buffer> {
   [Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
     if (this.#isUsed) throw new CopylineError('INTERNAL', 'A COPY can be read only once');
     this.#isUsed = true;
-    return iterateExclusively(this.#session, 'copying-out', this.#options, () => this.#copy());
+    const { savepoint = true } = this.#options;
+    const options = {
+      ...this.#options,
+      savepoint: savepoint && this.#session.server.can.copyUnderSavepoint,
+    };
+    return iterateExclusively(this.#session, 'copying-out', options, () => this.#copy());
   }
 
   async *#copy(): AsyncGenerator<Buffer, void, undefined> {

@@ -1,17 +1,25 @@
 // Where to connect
-export {
-  conninfoHasPassword,
-  describeTarget,
-  looksLikeConninfo,
-  parseConninfo,
-} from './conninfo.ts';
-export type { ConninfoContext, ConnectionParameters, SslMode } from './conninfo.ts';
+export { conninfoHasPassword, looksLikeConninfo, parseConninfo } from './conninfo/conninfo.ts';
+export type { ConninfoContext, ConninfoObject } from './conninfo/conninfo.ts';
+export { ConninfoError } from './conninfo/conninfo-error.ts';
+export type { Environment } from './conninfo/environment.ts';
+export { formatConninfo } from './conninfo/format.ts';
+export type { ConnectionParameters, Keyword } from './conninfo/keywords.ts';
+export { describeTarget } from './connect/hosts.ts';
 export { Secret } from './secret.ts';
 
 // Connections
-export { connect } from './connect.ts';
-export type { ConnectOptions } from './connect.ts';
+export { connect } from './connect/connect.ts';
+export type { ConnectOptions } from './connect/connect.ts';
+export type { Lookup } from './connect/addresses.ts';
+export type { ConnectStatus } from './connect/find-session.ts';
+export type { ConnectPhase } from './connect/open-session.ts';
 export type { CancelOptions, Connection } from './connection.ts';
+export type { Protocol } from './wire/login-client.ts';
+export { assertCan, capabilitiesOf, NotSupportedError } from './flavour/capabilities.ts';
+export type { Capabilities, Capability, Server } from './flavour/capabilities.ts';
+export { detectFlavour } from './flavour/detect-flavour.ts';
+export type { Flavour, ServerKind } from './flavour/detect-flavour.ts';
 export type { ConnectionStatus, TransactionStatus } from './session.ts';
 export type { Notice, NoticeListener } from './notices.ts';
 export type { ColumnType, QueryOptions, QueryResult, Row } from './queries.ts';

@@ -1,21 +1,13 @@
 import pg from 'pg';
 
-import { describeTarget } from './conninfo.ts';
-import {
-  clientConfig,
-  isMissingTls,
-  resolveParameters,
-  tlsAttempts,
-  type ConnectOptions,
-} from './connect.ts';
-import { fromConnectError } from './server-errors.ts';
+import { type ConnectOptions, resolveParameters } from './connect/connect.ts';
+import { findSession } from './connect/find-session.ts';
+import { pooledClientClass } from './connect/pooled-client.ts';
 
 /** Where a library's pool connects. */
-export interface LibraryPoolOptions extends Omit<ConnectOptions, 'signal'> {
+export interface LibraryPoolOptions extends Omit<ConnectOptions, 'signal' | 'retry'> {
   /** Most connections at a time. */
   readonly max: number;
-  /** The schema that unqualified names mean on every connection. */
-  readonly searchPath: string;
 }
 
 /** A pool as such libraries know it; what else it can do is between it and the library. */
@@ -33,27 +25,18 @@ export interface LibraryPool {
  */
 export async function openLibraryPool(options: LibraryPoolOptions): Promise<LibraryPool> {
   const parameters = resolveParameters(options.target);
-  let lastError: unknown;
-  for (const tls of tlsAttempts(parameters)) {
-    const config = clientConfig(parameters, options, tls);
-    const searchPath = `-c search_path=${options.searchPath}`;
-    const pool = new pg.Pool({
-      ...config,
-      options: [config.options?.trim(), searchPath].filter(Boolean).join(' '),
-      max: options.max,
-    });
-    // A connection that the server ends is dropped by the pool; whoever uses it hears of it there.
-    pool.on('error', () => undefined);
-    pool.on('connect', (client) => client.on('error', () => undefined));
-    try {
-      // Which transport the server speaks is found out here, once for all connections.
-      (await pool.connect()).release();
-      return pool;
-    } catch (error) {
-      lastError = error;
-      await pool.end();
-      if (!isMissingTls(error)) break;
-    }
+  const pool = new pg.Pool({
+    Client: pooledClientClass((signal) => findSession(parameters, { ...options, signal })),
+    max: options.max,
+  });
+  // A connection that the server ends is dropped by the pool; whoever uses it hears of it there.
+  pool.on('error', () => undefined);
+  try {
+    // Whoever cannot connect at all should hear of it here.
+    (await pool.connect()).release();
+    return pool;
+  } catch (error) {
+    await pool.end();
+    throw error;
   }
-  throw fromConnectError(lastError, describeTarget(parameters));
 }

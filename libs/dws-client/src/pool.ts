@@ -2,25 +2,23 @@ import { CopylineError } from '@copyline/contracts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
 
-import { describeTarget, type ConnectionParameters } from './conninfo.ts';
-import {
-  clientConfig,
-  isMissingTls,
-  resolveParameters,
-  tlsAttempts,
-  type ConnectOptions,
-} from './connect.ts';
+import { type ConnectOptions, resolveParameters } from './connect/connect.ts';
+import { connectFailure } from './connect/failures.ts';
+import { findSession } from './connect/find-session.ts';
+import { describeTarget } from './connect/hosts.ts';
+import { type PooledClient, pooledClientClass } from './connect/pooled-client.ts';
+import type { ConnectionParameters } from './conninfo/keywords.ts';
 import { Connection } from './connection.ts';
+import { assertCan } from './flavour/capabilities.ts';
 import { settlesWithin } from './in-time.ts';
 import { PoolCounters, type PoolMetrics } from './pool-metrics.ts';
 import type { QueryOptions, QueryResult, Row } from './queries.ts';
 import { type RetryPolicy, withRetry } from './retry.ts';
 import type { RetryUnit } from './retry-rules.ts';
-import { fromConnectError, fromServerError, sqlstateOf } from './server-errors.ts';
-import { resetSession, type SessionReset } from './session-reset.ts';
+import { fromServerError, sqlstateOf } from './server-errors.ts';
+import { defaultReset, resetSession, type SessionReset } from './session-reset.ts';
 import type { TransactionOptions } from './transaction.ts';
-
-type Transport = ReturnType<typeof tlsAttempts>[number];
+import { serverOf } from './wire/login-client.ts';
 
 /** Where a pool connects, how many, and for how long they are kept. */
 export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
@@ -37,7 +35,10 @@ export interface PoolOptions extends Omit<ConnectOptions, 'signal'> {
   readonly maxAgeMs?: number;
   /** How often a connection is given out before it is replaced. Default: no limit. */
   readonly maxUses?: number;
-  /** What is done between two users of a connection. Default: `discard-all`. */
+  /**
+   * What is done between two users of a connection. Default: `discard-all`, and `reset-all` where the
+   * server has no DISCARD ALL.
+   */
   readonly reset?: SessionReset;
 }
 
@@ -74,13 +75,11 @@ const holding = new AsyncLocalStorage<Holding>();
 export class Pool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #parameters: ConnectionParameters;
-  /** Transports not tried yet, the current one first; see `tlsAttempts`. */
-  readonly #transports: Transport[];
   readonly #counters = new PoolCounters();
   readonly #inUse = new Set<Connection>();
   /** Tells those who wait that the pool is closed. */
   readonly #waiting = new Set<(reason: CopylineError) => void>();
-  #pool: pg.Pool;
+  readonly #pool: pg.Pool;
   #closing: Promise<void> | undefined;
 
   /**
@@ -91,7 +90,6 @@ export class Pool implements AsyncDisposable {
   constructor(options: PoolOptions) {
     this.#options = options;
     this.#parameters = resolveParameters(options.target);
-    this.#transports = tlsAttempts(this.#parameters);
     this.#pool = this.#open();
   }
 
@@ -110,8 +108,8 @@ export class Pool implements AsyncDisposable {
   /**
    * Takes a connection; give it back with `close()` or `await using`.
    *
-   * @throws CopylineError `POOL_TIMEOUT`, `CONNECTION_UNUSABLE` once the pool is closed, or as
-   *   `connect` does.
+   * @throws CopylineError `POOL_TIMEOUT`, `CONNECTION_UNUSABLE` once the pool is closed, `NOT_SUPPORTED`
+   *   when it is to reset in a way that the server does not have, or as `connect` does.
    */
   async connect(): Promise<Connection> {
     const { retry } = this.#options;
@@ -120,19 +118,23 @@ export class Pool implements AsyncDisposable {
         ? await this.#acquire()
         : await withRetry({ ...retry, unit: 'connect' }, () => this.#acquire());
     this.#counters.add('acquired');
-    const { reset = 'discard-all' } = this.#options;
-    const connection: Connection = new Connection(client, {
-      host: this.#parameters.host,
-      port: this.#parameters.port,
-      tls: this.#transports[0],
-      clean: (session) =>
-        resetSession(session, reset, () => {
+    const { session } = client;
+    const server = serverOf(session.client);
+    const { reset = defaultReset(server) } = this.#options;
+    if (reset === 'discard-all' && !server.can.discardAll) {
+      client.release();
+      assertCan(server, 'discardAll', 'DISCARD ALL');
+    }
+    const connection: Connection = new Connection(session.client, {
+      ...session,
+      clean: (used) =>
+        resetSession(used, reset, () => {
           this.#counters.add('rolledBack');
         }),
-      release: (released, reusable) => {
+      release: (_, reusable) => {
         this.#inUse.delete(connection);
         if (!reusable) this.#counters.add('destroyed');
-        (released as pg.PoolClient).release(!reusable);
+        client.release(!reusable);
         return Promise.resolve();
       },
     });
@@ -233,24 +235,24 @@ export class Pool implements AsyncDisposable {
     await ended;
   }
 
-  async #acquire(): Promise<pg.PoolClient> {
+  async #acquire(): Promise<PooledClient> {
     if (this.#closing !== undefined) throw closed();
-    const target = describeTarget(this.#parameters);
-    const pool = this.#pool;
     try {
-      return await this.#untilClosed(pool.connect());
+      return await this.#untilClosed(this.#pool.connect() as unknown as Promise<PooledClient>);
     } catch (error) {
-      if (isMissingTls(error) && this.#fallBackFrom(pool)) return await this.#acquire();
       if (error instanceof Error && error.message.startsWith('timeout exceeded')) {
         this.#counters.add('timedOut');
         const waited = `${String(this.#acquireTimeoutMs)} ms`;
         throw new CopylineError(
           'POOL_TIMEOUT',
-          `No connection to ${target} became free within ${waited}${this.#whoHoldsThem()}`,
+          `No connection to ${describeTarget(this.#parameters)} became free within ${waited}${this.#whoHoldsThem()}`,
           { cause: error, phase: 'pool' },
         );
       }
-      throw error instanceof CopylineError ? error : fromConnectError(error, target);
+      // What is left is the pool's own word for a search that has taken too long.
+      throw error instanceof CopylineError
+        ? error
+        : connectFailure(this.#parameters, [{ where: 'all hosts', error }]);
     }
   }
 
@@ -265,7 +267,7 @@ export class Pool implements AsyncDisposable {
   }
 
   /** A caller who waits when the pool is closed is refused; what comes for him goes back. */
-  #untilClosed(acquiring: Promise<pg.PoolClient>): Promise<pg.PoolClient> {
+  #untilClosed(acquiring: Promise<PooledClient>): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
       let isRefused = false;
       const refuse = (reason: CopylineError): void => {
@@ -282,33 +284,12 @@ export class Pool implements AsyncDisposable {
     });
   }
 
-  /**
-   * Several may find out at once that TLS is missing; the first one moves all to the next transport.
-   * The pool that failed has no connection, so nothing is left to close; those who wait in it meet
-   * the same error in turn and follow. (Ended, it would let them wait in vain.)
-   *
-   * @returns whether there is another pool to try
-   */
-  #fallBackFrom(failed: pg.Pool): boolean {
-    if (failed !== this.#pool) return true;
-    if (this.#transports.length === 1) return false;
-    this.#transports.shift();
-    this.#pool = this.#open();
-    return true;
-  }
-
   #open(): pg.Pool {
-    const config = clientConfig(this.#parameters, this.#options, this.#transports[0]);
-    // pg-pool would give its own timeout, that of waiting, to every new connection.
-    class PooledClient extends pg.Client {
-      constructor() {
-        super(config);
-      }
-    }
     const { idleTimeoutMs = 60_000, maxAgeMs = MAX_AGE_MS, maxUses } = this.#options;
     const pool = new pg.Pool({
-      ...config,
-      Client: PooledClient,
+      Client: pooledClientClass((signal) =>
+        findSession(this.#parameters, { ...this.#options, signal }),
+      ),
       max: this.#max,
       idleTimeoutMillis: idleTimeoutMs,
       connectionTimeoutMillis: this.#acquireTimeoutMs,
@@ -317,10 +298,8 @@ export class Pool implements AsyncDisposable {
     });
     // An idle connection that the server ends is simply dropped by the pool.
     pool.on('error', () => undefined);
-    pool.on('connect', (client) => {
+    pool.on('connect', () => {
       this.#counters.add('connected');
-      // Between the pool's own listener and that of a `Connection` there is a moment without one.
-      client.on('error', () => undefined);
     });
     return pool;
   }

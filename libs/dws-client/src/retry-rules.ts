@@ -109,6 +109,13 @@ function verdictOfSqlstate(sqlstate: string, unit: RetryUnit): RetryVerdict {
 }
 
 function verdictOfConnectFailure(cause: unknown): RetryVerdict {
+  if (cause instanceof AggregateError) {
+    // Of several addresses the one with the best prospects.
+    const verdicts = cause.errors.map(verdictOfConnectFailure);
+    return (['soon', 'later'] as const).find((each) => verdicts.includes(each)) ?? 'never';
+  }
+  const sqlstate = sqlstateOf(cause);
+  if (sqlstate !== undefined) return verdictOfSqlstate(sqlstate, 'connect');
   if (!(cause instanceof Error)) return 'soon';
   const errno = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
   if (errno === 'ENOTFOUND') return 'later'; // a name that is not there yet, or a typing error

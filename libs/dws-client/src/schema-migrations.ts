@@ -31,30 +31,41 @@ export async function migrateSchema(
 ): Promise<void> {
   const { schema, steps } = migrations;
   if (await isCurrent(connection, migrations)) return;
+  const { can } = connection.server;
+  // Where there are no advisory locks, the table of versions must be there to be locked.
+  if (!can.advisoryLocks) await connection.query(bootstrapStatements(schema, can.distributed));
   await connection.transaction(async () => {
-    await connection.query('SELECT pg_advisory_xact_lock($1::int4, hashtext($2)::int4)', [
-      MIGRATION_LOCK,
-      schema,
-    ]);
+    if (can.advisoryLocks) {
+      await connection.query('SELECT pg_advisory_xact_lock($1::int4, hashtext($2)::int4)', [
+        MIGRATION_LOCK,
+        schema,
+      ]);
+    } else await connection.query(`LOCK TABLE ${quoteIdentifier(schema)}.migration`);
     if (await isCurrent(connection, migrations)) return;
-    await connection.query(bootstrapStatements(schema));
+    if (can.advisoryLocks) await connection.query(bootstrapStatements(schema, can.distributed));
     const version = await readSchemaVersion(connection, schema);
     for (let next = version + 1; next <= steps.length; next += 1) {
-      await connection.query(migrationStatements(migrations, next));
+      await connection.query(migrationStatements(migrations, next, can.distributed));
     }
   });
 }
 
-/** The whole script, for an administrator who runs it by hand. */
-export function migrationScript(migrations: SchemaMigrations): string {
-  const steps = migrations.steps.map((_, i) => migrationStatements(migrations, i + 1));
-  return bootstrapStatements(migrations.schema) + steps.join('');
+/**
+ * The whole script, for an administrator who runs it by hand.
+ *
+ * @param isDistributed whether it is for a server of many nodes. Default: false
+ */
+export function migrationScript(migrations: SchemaMigrations, isDistributed = false): string {
+  const steps = migrations.steps.map((_, i) =>
+    migrationStatements(migrations, i + 1, isDistributed),
+  );
+  return bootstrapStatements(migrations.schema, isDistributed) + steps.join('');
 }
 
 /** Whether the schema has been made at all, in any version. */
 export async function schemaExists(connection: Connection, schema: string): Promise<boolean> {
   const { rows } = await connection.query<{ found: boolean }>(
-    `SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    `SELECT EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
                      WHERE n.nspname = $1 AND c.relname = 'migration') AS found`,
     [schema],
   );
@@ -81,20 +92,33 @@ async function readSchemaVersion(connection: Connection, schema: string): Promis
   return rows[0]?.version ?? 0;
 }
 
-function migrationStatements({ schema, steps }: SchemaMigrations, version: number): string {
+function migrationStatements(
+  { schema, steps }: SchemaMigrations,
+  version: number,
+  isDistributed: boolean,
+): string {
   const quoted = quoteIdentifier(schema);
-  return `${steps[version - 1]?.(quoted) ?? ''}
+  return `${onNodes(steps[version - 1]?.(quoted) ?? '', isDistributed)}
 INSERT INTO ${quoted}.migration (version) VALUES (${String(version)});
 `;
 }
 
 /** What stands before the first step. */
-function bootstrapStatements(schema: string): string {
+function bootstrapStatements(schema: string, isDistributed: boolean): string {
   const quoted = quoteIdentifier(schema);
-  return `CREATE SCHEMA IF NOT EXISTS ${quoted};
+  const statements = `CREATE SCHEMA IF NOT EXISTS ${quoted};
 CREATE TABLE IF NOT EXISTS ${quoted}.migration (
   version    integer PRIMARY KEY,
   applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 `;
+  return onNodes(statements, isDistributed);
+}
+
+/**
+ * Of many nodes each has all of these small tables: a unique index of a table that is spread must hold
+ * the column by which it is spread. In a step a table's definition ends with `)` alone on its line.
+ */
+function onNodes(statements: string, isDistributed: boolean): string {
+  return isDistributed ? statements.replace(/^\);$/gm, ') DISTRIBUTE BY REPLICATION;') : statements;
 }

@@ -2,13 +2,7 @@ import { CopylineError } from '@copyline/contracts';
 import pg from 'pg';
 import { describe, expect, it } from 'vitest';
 
-import {
-  diagnosticsOf,
-  fromConnectError,
-  fromServerError,
-  provesNoEffect,
-  sqlstateOf,
-} from './server-errors.ts';
+import { diagnosticsOf, fromServerError, provesNoEffect, sqlstateOf } from './server-errors.ts';
 
 function serverError(code: string, fields: Partial<pg.DatabaseError> = {}): pg.DatabaseError {
   const error = new pg.DatabaseError(fields.message ?? 'said the server', 1, 'error');
@@ -89,37 +83,6 @@ describe('a failure without SQLSTATE', () => {
       code: 'INTERNAL',
       retry: 'never',
     });
-  });
-});
-
-describe('a failure to connect', () => {
-  const target = 'etl@db:5432/sales';
-
-  it.each([
-    [serverError('28P01'), 'AUTH_FAILED'],
-    [serverError('28000'), 'AUTH_FAILED'],
-    [serverError('3D000'), 'DATABASE_NOT_FOUND'],
-    [serverError('57P03'), 'CONNECT_FAILED'],
-    [serverError('53300'), 'CONNECT_FAILED'],
-    [errno('ECONNREFUSED'), 'CONNECT_FAILED'],
-    [new Error('SASL: client password must be a string'), 'AUTH_FAILED'],
-    [new Error('SASL: client password must be a non-empty string'), 'AUTH_FAILED'],
-  ])('%s becomes %s and names the target', (error, code) => {
-    const known = fromConnectError(error, target);
-    expect(known.code).toBe(code);
-    expect(known.message).toContain(target);
-  });
-
-  it.each(['timeout expired', 'Connection terminated due to connection timeout'])(
-    'says that nobody answered: %s',
-    (message) => {
-      expect(fromConnectError(new Error(message), target).message).toContain('no answer in time');
-    },
-  );
-
-  it('speaks of the first of several addresses', () => {
-    const both = new AggregateError([errno('ECONNREFUSED'), errno('ETIMEDOUT')], '');
-    expect(fromConnectError(both, target).message).toContain('ECONNREFUSED');
   });
 });
 

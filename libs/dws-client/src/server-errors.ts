@@ -174,28 +174,8 @@ export function fromServerError(error: unknown, phase: ErrorPhase = 'query'): Co
   });
 }
 
-/** A failure to connect, with the place that was tried. */
-export function fromConnectError(error: unknown, target: string): CopylineError {
-  const known = error instanceof pg.DatabaseError ? fromServerError(error) : undefined;
-  if (known?.code === 'AUTH_FAILED' || known?.code === 'DATABASE_NOT_FOUND') {
-    return new CopylineError(known.code, `${target}: ${known.message}`, {
-      ...{ cause: error, phase: 'connect' },
-      ...(known.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
-    });
-  }
-  const reason = shorten(reasonOf(error));
-  if (/client password must be a (non-empty )?string/.test(reason)) {
-    return new CopylineError('AUTH_FAILED', `${target}: the server asks for a password`, {
-      ...{ cause: error, phase: 'connect' },
-    });
-  }
-  return new CopylineError('CONNECT_FAILED', `No connection to ${target}: ${reason}`, {
-    ...{ cause: error, phase: 'connect' },
-    ...(known?.sqlstate === undefined ? {} : { sqlstate: known.sqlstate }),
-  });
-}
-
-function reasonOf(error: unknown): string {
+/** What somebody may be told of a failure that the server has no part in. */
+export function reasonOf(error: unknown): string {
   // Node joins the attempts at several addresses of one name in an AggregateError without a message.
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   if (!(first instanceof Error)) return String(first);
@@ -207,7 +187,8 @@ function reasonOf(error: unknown): string {
     : first.message;
 }
 
-function shorten(text: string): string {
+/** The beginning of a message that may quote a value of any size. */
+export function shorten(text: string): string {
   if (text.length <= MESSAGE_LIMIT) return text;
   // Never half of a surrogate pair.
   return `${text.slice(0, MESSAGE_LIMIT).replace(/[\uD800-\uDBFF]$/, '')}…`;

@@ -1,5 +1,6 @@
 import { CopylineError } from '@copyline/contracts';
 
+import type { Server } from './flavour/capabilities.ts';
 import { settlesWithin } from './in-time.ts';
 import type { Session } from './session.ts';
 
@@ -14,6 +15,11 @@ import type { Session } from './session.ts';
  *   only SET LOCAL and temporary tables ON COMMIT DROP are safe.
  */
 export type SessionReset = 'discard-all' | 'reset-all' | 'none';
+
+/** The most thorough that a server has. */
+export function defaultReset({ can }: Server): SessionReset {
+  return can.discardAll ? 'discard-all' : 'reset-all';
+}
 
 const STATEMENTS: Readonly<Record<SessionReset, string | undefined>> = {
   'discard-all': 'DISCARD ALL',

@@ -7,7 +7,9 @@ import { isTrueWithin, settlesWithin } from './in-time.ts';
 import { throwIfAborted, untilAborted } from './interruption.ts';
 import { NoticeLog } from './notices.ts';
 import { fromServerError, keepValuesOut, sqlstateOf } from './server-errors.ts';
+import type { Server } from './flavour/capabilities.ts';
 import { type CancelOutcome, sendCancelRequest } from './wire/cancel-request.ts';
+import { serverOf } from './wire/login-client.ts';
 import { cancelKeyOf, isBusy, socketOf, whenReady } from './wire/pg-internals.ts';
 
 /**
@@ -44,7 +46,8 @@ const STATUS_OF_LETTER: Readonly<Record<string, TransactionStatus>> = {
 
 /** How the connection came about; what is needed to cancel and to let go of it. */
 export interface ConnectionOrigin {
-  readonly host: string;
+  /** An IP address, or the directory of a socket. */
+  readonly address: string;
   readonly port: number;
   readonly tls: ConnectionOptions | undefined;
   /** Makes the session fit for its next user; throws when it cannot. Only pools have one. */
@@ -59,6 +62,8 @@ export interface ConnectionOrigin {
  */
 export class Session {
   readonly client: pg.Client;
+  /** What it is connected to. */
+  readonly server: Server;
   readonly notices: NoticeLog;
   readonly #origin: ConnectionOrigin;
   #closing: Promise<void> | undefined;
@@ -73,6 +78,7 @@ export class Session {
 
   constructor(client: pg.Client, origin: ConnectionOrigin) {
     this.client = client;
+    this.server = serverOf(client);
     this.#origin = origin;
     this.notices = new NoticeLog(client);
     // Without a listener a killed backend would end the process.
@@ -288,7 +294,7 @@ export class Session {
   #sendCancel(timeoutMs: number): Promise<CancelOutcome> {
     const key = cancelKeyOf(this.client);
     if (key === undefined || socketOf(this.client).destroyed) return Promise.resolve('never-sent');
-    const { host, port, tls } = this.#origin;
+    const { address: host, port, tls } = this.#origin;
     const target = { host, port, ...key, ...(tls === undefined ? {} : { tls }) };
     return sendCancelRequest(target, timeoutMs);
   }

@@ -1,6 +1,7 @@
 import { CopylineError } from '@copyline/contracts';
 import { AsyncLocalStorage } from 'node:async_hooks';
 
+import { assertCan } from './flavour/capabilities.ts';
 import { Savepoint } from './savepoint.ts';
 import { fromServerError, provesNoEffect } from './server-errors.ts';
 import type { Session } from './session.ts';
@@ -66,9 +67,15 @@ export function isInTransaction(): boolean {
 export class Transactions {
   readonly #session: Session;
   readonly #open: TransactionBlock[] = [];
+  #savepoints = 0;
 
   constructor(session: Session) {
     this.#session = session;
+  }
+
+  /** Whether a nested transaction is open, which is a savepoint. */
+  get hasSavepoint(): boolean {
+    return this.#savepoints > 0;
   }
 
   /** See `Connection.transaction`. */
@@ -79,6 +86,9 @@ export class Transactions {
     this.#session.assertFree();
     const isNested = this.#assertInOrder();
     if (isNested) assertNoModes(options);
+    if (options.isolation === 'serializable') {
+      assertCan(this.#session.server, 'serializable', 'isolation level SERIALIZABLE');
+    }
     const block = new TransactionBlock(this.#open.length, current.getStore());
     this.#open.push(block);
     try {
@@ -126,6 +136,7 @@ export class Transactions {
       },
     };
     const savepoint = await Savepoint.set(inTurn, 'block');
+    this.#savepoints += 1;
     let result: T;
     try {
       result = await current.run(block, work, block);
@@ -136,6 +147,8 @@ export class Transactions {
       await session.quiet();
       if (session.lastWord !== 'idle') await savepoint.rollBack();
       throw asRolledBack(error);
+    } finally {
+      this.#savepoints -= 1;
     }
     await savepoint.release();
     return result;

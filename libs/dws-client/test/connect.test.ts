@@ -52,16 +52,12 @@ describe.each(testServers())('connecting to $name', (server) => {
     const { host, port, user } = server;
     const target = {
       host,
-      port,
+      port: String(port),
       user,
       dbname: db.database,
-      password: undefined,
+      passfile: '/nonexistent',
       sslmode: 'disable',
-      sslrootcert: undefined,
-      applicationName: undefined,
-      options: undefined,
-      connectTimeoutMs: undefined,
-    } as const;
+    };
     await expect(connect({ target })).rejects.toMatchObject({
       code: 'AUTH_FAILED',
       message: expect.stringContaining('asks for a password') as string,

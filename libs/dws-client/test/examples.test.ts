@@ -25,6 +25,26 @@ describe.each(testServers())('the examples of the driver, on $name', (server) =>
     );
   });
 
+  it('of several hosts the one that works is found', async () => {
+    const output = await outputOf('driver-multi-host/multi-host.mjs');
+    expect(output).toBe(
+      [
+        'gone: started',
+        'rude: started',
+        'rude: made',
+        'rude: awaiting-response',
+        'cn3: started',
+        'cn3: made',
+        'cn3: awaiting-response',
+        'cn3: auth-ok',
+        'cn3: check-target',
+        'cn3: ok',
+        'connected; a standby: false',
+        'CONNECT_FAILED: connect ECONNREFUSED; Connection terminated unexpectedly\n',
+      ].join('\n'),
+    );
+  });
+
   it('a deadlock is got out of', async () => {
     const output = await outputOf('driver-retry/transaction-with-retry.mjs');
     expect(output).toContain('attempt 1: SQL_TRANSIENT (40P01), rolled_back; again in a moment');

@@ -3,27 +3,13 @@ import { describe, expect, it } from 'vitest';
 
 import { connect, Pool, type RetryEvent } from '../src/index.ts';
 import { connected } from './support/connected.ts';
-import { FAST, observed, rids, targetOf } from './support/restarting.ts';
+import { FAST, observed, replicated, rids, targetOf } from './support/restarting.ts';
 
 const ROWS = Buffer.from('1\n2\n3\n');
 
 describe.each(testServers())('F22: a fail-over between servers like $name', ({ major }) => {
-  /** A primary behind an address that can be pointed elsewhere, and its standby. */
-  async function replicated() {
-    const primary = await startPostgres({ major });
-    const admin = await connected(targetOf(primary));
-    await admin.query('create table orders (rid int)');
-    const standby = await primary.startStandby();
-    const proxy = await startFaultProxy(primary);
-    const failOver = (): void => {
-      standby.promote();
-      proxy.repoint(standby);
-    };
-    return { primary, standby, admin, proxy, failOver, target: targetOf(primary, proxy) };
-  }
-
   it('that is planned is followed: the old one is read-only, the next connection goes to the new one', async () => {
-    const { primary, standby, admin, failOver, target } = await replicated();
+    const { primary, standby, admin, failOver, target } = await replicated(major);
     await using pool = new Pool({ target, max: 1, retry: FAST });
     await pool.query('insert into orders values (1)');
     await admin.query('alter system set default_transaction_read_only = on');
@@ -49,7 +35,7 @@ describe.each(testServers())('F22: a fail-over between servers like $name', ({ m
   });
 
   it('that loses the tail loses a transaction as a whole; run again it is there once', async () => {
-    const { primary, standby, proxy, failOver, target } = await replicated();
+    const { primary, standby, proxy, failOver, target } = await replicated(major);
     await using pool = new Pool({ target, max: 2, retry: FAST });
     await pool.query('create table ledger (load text primary key)');
     await waitFor('the standby to follow', async () => {

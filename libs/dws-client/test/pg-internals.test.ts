@@ -17,6 +17,8 @@ interface Internals {
   readonly processID: unknown;
   readonly secretKey: unknown;
   readonly readyForQuery: unknown;
+  readonly _queryable: unknown;
+  readonly _ending: unknown;
 }
 
 describe.each(testServers())('the private members of node-postgres on $name', (server) => {
@@ -38,6 +40,26 @@ describe.each(testServers())('the private members of node-postgres on $name', (s
     expect(client.connection.stream.remotePort, ADVICE).toBe(server.port);
     client.connection.stream.destroy();
     await expect(client.query('select 1'), ADVICE).rejects.toThrow();
+  });
+
+  it('the wire tells how far the login has come, and what the server reports', async () => {
+    const client = new pg.Client({ connectionString: db.url() });
+    const told: string[] = [];
+    const { connection } = client as unknown as Internals;
+    for (const event of ['connect', 'authenticationOk', 'readyForQuery']) {
+      connection.once(event, () => told.push(event));
+    }
+    let version = '';
+    connection.on('parameterStatus', (each: Readonly<Record<string, string>>) => {
+      if (each['parameterName'] === 'server_version') version = each['parameterValue'] ?? '';
+    });
+    await client.connect();
+    expect(told, ADVICE).toEqual(['connect', 'authenticationOk', 'readyForQuery']);
+    expect(version, ADVICE).toContain(String(server.major));
+    const { _queryable, _ending } = client as unknown as Internals;
+    expect([_queryable, _ending], ADVICE).toEqual([true, false]);
+    await client.end();
+    expect((client as unknown as Internals)._ending, ADVICE).toBe(true);
   });
 
   it('processID and secretKey are what a CancelRequest needs', async () => {

@@ -109,6 +109,12 @@ describe.each(testServers())('F21: a server like $name', (shared: TestServer) =>
       sqlstate: '57P03',
       retry: 'retry',
     });
+    // Where there is another host it is not waited for.
+    const both = `host=${starting.host},${primary.host} port=${starting.port},${primary.port}`;
+    const { username, password, pathname } = new URL(primary.url());
+    await connected(
+      `${both} user=${username} password=${password} dbname=${pathname.slice(1)} sslmode=disable`,
+    );
     const { failures, observe } = observed();
     const watch = (event: RetryEvent): void => {
       observe(event);

@@ -1,10 +1,12 @@
 // Servers
 export {
   anyServer,
+  dwsFace,
   postgres18,
   type TestServer,
   type TestServerFacts,
   testServers,
+  testServersAndFace,
 } from './servers/test-server.ts';
 export {
   type PrivateRedis,
@@ -44,6 +46,12 @@ export { type FaultProxy, startFaultProxy } from './proxy/fault-proxy.ts';
 export type { FaultHandle, SqlMatch } from './proxy/fault-rules.ts';
 export type { Direction } from './proxy/wire-frames.ts';
 export type { InjectedError } from './proxy/wire-messages.ts';
+
+// A PostgreSQL that looks like a GaussDB(DWS)
+export { CN_ERRORS, type Coordinator, type DwsFace, type FaceOptions } from './face/dws-face.ts';
+export type { FaceRole, StoredAs } from './face/gauss-keys.ts';
+export { realPid } from './face/gauss-sql.ts';
+export { startDwsFace } from './face/start-dws-face.ts';
 
 // Processes
 export {

@@ -12,6 +12,11 @@ export const CONNECTION_ERRORS = define({
     meaning: 'The server refused the user name or the password.',
     advice: 'Check user and password (PGPASSWORD, .pgpass or the configuration).',
   },
+  AUTH_UNSUPPORTED: {
+    retry: 'never',
+    meaning: 'The server asks for a way of logging in that Copyline does not speak.',
+    advice: 'Give the user a password login: scram-sha-256 or md5 on PostgreSQL, sha256 on GaussDB.',
+  },
   DATABASE_NOT_FOUND: {
     retry: 'never',
     meaning: 'The server has no database of that name.',
@@ -47,6 +52,11 @@ export const SQL_ERRORS = define({
       'The server gave the statement up for a passing reason: a deadlock, a lock timeout, resources.',
     advice:
       'Repeat the whole transaction; if it persists, look at the server’s locks and resources.',
+  },
+  NOT_SUPPORTED: {
+    retry: 'never',
+    meaning: 'This kind of server cannot do what was asked for; nothing was sent to it.',
+    advice: 'See docs/dws.md for what each kind of server can do, and what to do instead.',
   },
   STATEMENT_CANCELLED: {
     retry: 'never',

@@ -1,6 +1,7 @@
 import { CopylineError, type ExtractSpec } from '@copyline/contracts';
-import { quoteIdentifier, sqlstateOf, type Connection } from '@copyline/dws-client';
+import { sqlstateOf, type Connection } from '@copyline/dws-client';
 
+import { findTable } from '../plan/find-table.ts';
 import { parseTableName, type TableName } from '../plan/table-name.ts';
 import { describeStatement, selectStatement, type SourceTable } from './select-statement.ts';
 
@@ -82,7 +83,8 @@ async function readSession(
 }
 
 async function readTable(connection: Connection, name: TableName): Promise<SourceTable> {
-  const quoted = [name.schema, name.name].filter((part) => part !== undefined).map(quoteIdentifier);
+  const { can } = connection.server;
+  const { condition, parameters } = findTable(can, name);
   const { rows } = await connection.query<{
     oid: number;
     schema: string;
@@ -91,10 +93,10 @@ async function readTable(connection: Connection, name: TableName): Promise<Sourc
     row_security: boolean;
   }>(
     `SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
-            row_security_active(c.oid) AS row_security
+            ${can.modernCatalogue ? 'row_security_active(c.oid)' : 'false'} AS row_security
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.oid = to_regclass($1)`,
-    [quoted.join('.')],
+      WHERE ${condition}`,
+    parameters,
   );
   const row = rows[0];
   if (row === undefined) {
@@ -156,7 +158,8 @@ interface TypeRow {
 const TYPES = `
   WITH RECURSIVE asked AS (
     SELECT t.oid, position, oids.modifier, t.typcategory AS category
-      FROM unnest($1::oid[], $2::int4[]) WITH ORDINALITY AS oids (oid, modifier, position)
+      FROM (SELECT ($1::oid[])[i] AS oid, ($2::int4[])[i] AS modifier, i AS position
+              FROM generate_series(1, array_length($1::oid[], 1)) i) oids
       JOIN pg_type t ON t.oid = oids.oid
   ), chain AS (
     SELECT position, oid, modifier FROM asked

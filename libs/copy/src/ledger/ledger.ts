@@ -59,7 +59,7 @@ export class Ledger {
       [targetOid, claimKey(source, slot), generation],
     );
     const sameSize = await this.#query(
-      `SELECT FROM ${this.#schema}.load
+      `SELECT 1 FROM ${this.#schema}.load
         WHERE target_oid = $1 AND source_bytes = $2 AND slot = $3 AND generation = $4
           AND state = 'done' LIMIT 1`,
       [targetOid, bytes, slot, generation],
@@ -136,7 +136,7 @@ export class Ledger {
   async isClaimFree(identity: LoadIdentity): Promise<boolean> {
     try {
       await this.#query(
-        `SELECT FROM ${this.#schema}.claim
+        `SELECT 1 FROM ${this.#schema}.claim
           WHERE target_oid = $1 AND claim_key = $2 FOR UPDATE NOWAIT`,
         [identity.targetOid, claimKeyOf(identity)],
       );
@@ -219,7 +219,7 @@ export class Ledger {
                 repeat = ${repeat}, report = $6, rows_loaded = $7,
                 finished_at = clock_timestamp()
           WHERE load_id = $5 AND state = 'running'
-            AND NOT EXISTS (SELECT FROM ${this.#schema}.closed_owner o WHERE o.owner = l.owner)`,
+            AND NOT EXISTS (SELECT 1 FROM ${this.#schema}.closed_owner o WHERE o.owner = l.owner)`,
         [
           ...content,
           identity.loadId,
@@ -268,7 +268,9 @@ export class Ledger {
    */
   async readOutcome(loadId: string, lockTimeoutMs: number): Promise<'committed' | 'rolled_back'> {
     return this.#connection.transaction(async () => {
-      await this.#query(`SET LOCAL lock_timeout = ${String(lockTimeoutMs)}`);
+      if (this.#connection.server.can.lockTimeout) {
+        await this.#query(`SET LOCAL lock_timeout = ${String(lockTimeoutMs)}`);
+      }
       const standby = await this.#query<{ standby: boolean }>(
         'SELECT pg_is_in_recovery() AS standby',
       );
@@ -306,12 +308,11 @@ export class Ledger {
 
   async #writeClaim(identity: LoadIdentity, fence: bigint, exists: boolean): Promise<void> {
     const { targetOid, targetName, source, slot, loadId } = identity;
-    const backend = `pg_backend_pid(),
-      (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())`;
+    const start = '(SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid())';
     if (exists) {
       await this.#query(
         `UPDATE ${this.#schema}.claim
-            SET (fence, load_id, backend_pid, backend_start) = (SELECT $3::int8, $4::uuid, ${backend}),
+            SET fence = $3, load_id = $4, backend_pid = pg_backend_pid(), backend_start = ${start},
                 claimed_at = clock_timestamp()
           WHERE target_oid = $1 AND claim_key = $2`,
         [targetOid, claimKeyOf(identity), fence, loadId],
@@ -320,7 +321,7 @@ export class Ledger {
       await this.#query(
         `INSERT INTO ${this.#schema}.claim (target_oid, claim_key, target_name, source, slot,
                                             fence, load_id, backend_pid, backend_start)
-         SELECT $1, $2, $3, $4, $5, $6, $7, ${backend}`,
+         SELECT $1, $2, $3, $4, $5, $6, $7, pg_backend_pid(), ${start}`,
         [targetOid, claimKeyOf(identity), targetName, source, slot, fence, loadId],
       );
     }

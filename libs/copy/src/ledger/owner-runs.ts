@@ -43,7 +43,9 @@ export async function closeRuns(
     [owner],
   );
   await connection.transaction(async () => {
-    await connection.query(`SET LOCAL lock_timeout = ${String(COMMITTING_MS)}`);
+    if (connection.server.can.lockTimeout) {
+      await connection.query(`SET LOCAL lock_timeout = ${String(COMMITTING_MS)}`);
+    }
     await connection.query(
       `UPDATE ${quoted}.load SET state = 'abandoned', finished_at = clock_timestamp()
         WHERE owner = $1 AND state = 'running'`,

@@ -1,4 +1,4 @@
-import type { Connection } from '@copyline/dws-client';
+import type { Capabilities, Connection } from '@copyline/dws-client';
 import { CopylineError } from '@copyline/contracts';
 import { quoteIdentifier } from '@copyline/dws-client';
 
@@ -7,6 +7,7 @@ import type { ValueType } from '../encode/index.ts';
 import type { LedgerFacts } from '../ledger/ledger-records.ts';
 import type { FileVersion } from '../source/local-file.ts';
 import type { SourceHead } from '../source/source-head.ts';
+import { findTable } from './find-table.ts';
 import type { RejectFacts } from './reject-facts.ts';
 import type { TableName } from './table-name.ts';
 
@@ -28,6 +29,8 @@ export interface LoadFacts {
 
 /** Settings of the session that decide how the server reads values. */
 export interface SessionFacts {
+  /** What the server can do of what not all can. */
+  readonly can: Capabilities;
   readonly database: string;
   readonly currentSchema: string | undefined;
   readonly serverVersion: string;
@@ -96,6 +99,7 @@ export async function readSessionFacts(connection: Connection): Promise<SessionF
   const row = rows[0];
   if (row === undefined) throw new CopylineError('INTERNAL', 'The session has no settings');
   return {
+    can: connection.server.can,
     database: row.database,
     currentSchema: row.schema ?? undefined,
     serverVersion: row.version,
@@ -108,7 +112,7 @@ export async function readSessionFacts(connection: Connection): Promise<SessionF
 }
 
 export async function readSchemaExists(connection: Connection, schema: string): Promise<boolean> {
-  const { rowCount } = await connection.query('SELECT FROM pg_namespace WHERE nspname = $1', [
+  const { rowCount } = await connection.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [
     schema,
   ]);
   return rowCount > 0;
@@ -132,6 +136,11 @@ export async function readTableFacts(
   connection: Connection,
   table: TableName,
 ): Promise<TableFacts | undefined> {
+  const { modernCatalogue } = connection.server.can;
+  const { condition, parameters } = findTable(connection.server.can, table);
+  const partitions = modernCatalogue
+    ? ' UNION ALL SELECT i.relid FROM pg_partition_tree(c.oid) i'
+    : '';
   const { rows } = await connection.query<{
     oid: number;
     schema: string;
@@ -147,19 +156,18 @@ export async function readTableFacts(
     // 1 ROW, 2 BEFORE, 4 INSERT, 64 INSTEAD OF (pg_trigger.h).
     `SELECT c.oid AS oid, n.nspname AS schema, c.relname AS name, c.relkind AS kind,
             c.relpersistence AS persistence,
-            EXISTS (SELECT FROM pg_trigger t
+            EXISTS (SELECT 1 FROM pg_trigger t
                      WHERE NOT t.tgisinternal AND t.tgtype & 7 = 7
-                       AND t.tgrelid IN (SELECT c.oid UNION ALL
-                                         SELECT i.relid FROM pg_partition_tree(c.oid) i)) AS row_trigger,
-            EXISTS (SELECT FROM pg_trigger t
+                       AND t.tgrelid IN (SELECT c.oid${partitions})) AS row_trigger,
+            EXISTS (SELECT 1 FROM pg_trigger t
                      WHERE t.tgrelid = c.oid AND NOT t.tgisinternal AND t.tgtype & 5 = 4)
               AS statement_trigger,
-            row_security_active(c.oid) AS row_security,
-            EXISTS (SELECT FROM pg_trigger t
+            ${modernCatalogue ? 'row_security_active(c.oid)' : 'false'} AS row_security,
+            EXISTS (SELECT 1 FROM pg_trigger t
                      WHERE t.tgrelid = c.oid AND t.tgtype & 69 = 69) AS instead_trigger
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-      WHERE c.oid = to_regclass($1)`,
-    [quoteTableName(table)],
+      WHERE ${condition}`,
+    parameters,
   );
   const row = rows[0];
   if (row === undefined) return undefined;
@@ -182,6 +190,9 @@ export async function readTableFacts(
 }
 
 async function readColumns(connection: Connection, oid: number): Promise<ColumnFacts[]> {
+  const [filled, generated] = connection.server.can.modernCatalogue
+    ? [`a.atthasdef AND a.attgenerated = '' OR a.attidentity <> ''`, `a.attgenerated <> ''`]
+    : ['a.atthasdef', 'false'];
   const { rows } = await connection.query<{
     name: string;
     type: string;
@@ -204,8 +215,7 @@ async function readColumns(connection: Connection, oid: number): Promise<ColumnF
          FROM step JOIN pg_type t ON t.oid = step.type WHERE t.typtype = 'd')
      SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type,
             a.attnotnull AS not_null,
-            a.atthasdef AND a.attgenerated = '' OR a.attidentity <> '' AS has_default,
-            a.attgenerated <> '' AS generated,
+            ${filled} AS has_default, ${generated} AS generated,
             has_column_privilege($1::oid, a.attnum, 'INSERT') AS insertable,
             t.typname AS base_name, step.typmod AS typmod,
             CASE WHEN t.typtype = 'e' THEN 'enum'
@@ -248,7 +258,7 @@ export async function isEmptyTable(
 ): Promise<boolean | undefined> {
   try {
     const { rows } = await connection.query<{ empty: boolean }>(
-      `SELECT NOT EXISTS (SELECT FROM ${quoteTableName(table)}) AS empty`,
+      `SELECT NOT EXISTS (SELECT 1 FROM ${quoteTableName(table)}) AS empty`,
     );
     return rows[0]?.empty;
   } catch (error) {

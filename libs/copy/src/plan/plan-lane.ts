@@ -106,11 +106,12 @@ function typesOf({ table, inferred }: LoadFacts, mapping: ColumnMapping): ValueT
 
 /** Why the binary lane cannot be; undefined when it can. */
 function obstacleOf(
-  { session: { serverEncoding }, table }: LoadFacts,
+  { session: { can, serverEncoding }, table }: LoadFacts,
   mapping: ColumnMapping,
   encoding: readonly ValueType[],
   session: EncoderSession,
 ): string | undefined {
+  if (!can.provenEncoders) return 'the encoders are proven for PostgreSQL only';
   if (serverEncoding !== 'UTF8') return `the database’s encoding is ${serverEncoding}`;
   // A value that is left to the server ends one COPY and begins another.
   if (table?.hasStatementTrigger === true) return 'a trigger fires for each COPY';

@@ -1,4 +1,5 @@
 import { loadSpecSchema, type LoadReport, type LoadSpecInput } from '@copyline/contracts';
+import { capabilitiesOf } from '@copyline/dws-client';
 import { describe, expect, it } from 'vitest';
 
 import type { DoneLoad } from '../ledger/ledger-records.ts';
@@ -35,6 +36,7 @@ const TABLE: TableFacts = {
 
 const FACTS: LoadFacts = {
   session: {
+    can: capabilitiesOf({ flavour: 'postgres', version: '18.4' }),
     database: 'db',
     currentSchema: 'public',
     serverVersion: '18.4',

@@ -1,4 +1,5 @@
 import { loadSpecSchema } from '@copyline/contracts';
+import { capabilitiesOf, type Flavour } from '@copyline/dws-client';
 import { describe, expect, it } from 'vitest';
 
 import type { LoadFacts } from './facts.ts';
@@ -8,7 +9,6 @@ import type { Reading } from '../source/reading.ts';
 import type { RejectFacts } from './reject-facts.ts';
 
 const FACTS: RejectFacts = {
-  product: 'PostgreSQL 18.4 on x86_64-pc-linux-gnu',
   mayStage: true,
   hasInsertRule: false,
   mayRead: true,
@@ -21,10 +21,16 @@ const FACTS: RejectFacts = {
 
 const READING: Reading = { encoding: 'utf-8', bomBytes: 0, end: 9, tolerant: undefined };
 
-function plan(more: Partial<RejectFacts>, reading = READING): ReturnType<typeof planRejects> {
+function plan(
+  more: Partial<RejectFacts>,
+  reading = READING,
+  flavour: Flavour = 'postgres',
+): ReturnType<typeof planRejects> {
+  const session = { can: capabilitiesOf({ flavour, version: '18.4' }) };
   const spec = loadSpecSchema.parse({ source: { path: 'a' }, into: 't', onError: 'continue' });
   const source = { head: { reading } };
-  const facts = { table: undefined, inferred: ['text'], source, rejects: { ...FACTS, ...more } };
+  const rejects = { ...FACTS, ...more };
+  const facts = { session, table: undefined, inferred: ['text'], source, rejects };
   const mapping = { fields: [{ column: 'a', nulls: [] }], set: [] };
   // The parts that it asks for.
   return planRejects(
@@ -44,11 +50,16 @@ describe('a plan for rejects', () => {
   });
 
   it.each([
-    ['a server without COPY under a savepoint', { product: '(GaussDB 8.2.1 build 3f) on x86_64' }],
     ['a role without temporary tables', { mayStage: false }],
     ['a rule that rewrites INSERT', { hasInsertRule: true }],
   ])('refuses %s, before anything is loaded', (_, facts) => {
     expect(() => plan(facts)).toThrow(expect.objectContaining({ code: 'REJECTS_UNSUPPORTED' }));
+  });
+
+  it('refuses a server without COPY under a savepoint', () => {
+    expect(() => plan({}, READING, 'gaussdb-dws')).toThrow(
+      expect.objectContaining({ code: 'REJECTS_UNSUPPORTED' }),
+    );
   });
 
   it('refuses a file whose bytes are not those that are scanned', () => {

@@ -42,16 +42,15 @@ export function planRejects(
   target: { readonly schema: string; readonly name: string },
   mapping: ColumnMapping,
 ): RejectPlan | undefined {
-  if (spec.onError !== 'continue' || facts.rejects === undefined) return undefined;
+  if (spec.onError !== 'continue') return undefined;
+  if (!facts.session.can.copyUnderSavepoint) {
+    throw unsupported('the server has no COPY under a savepoint');
+  }
+  if (facts.rejects === undefined) return undefined;
   const obstacle = hasFileOffsets(facts.source.head.reading)
     ? obstacleOf(facts.rejects)
     : 'the file is rewritten while it is read, so the bytes of a refused record are not known';
-  if (obstacle !== undefined) {
-    throw new CopylineError(
-      'REJECTS_UNSUPPORTED',
-      `--on-error continue is not possible: ${obstacle}`,
-    );
-  }
+  if (obstacle !== undefined) throw unsupported(obstacle);
   const { earlyConstraints } = facts.rejects;
   return {
     limit: spec.rejectLimit,
@@ -64,16 +63,14 @@ export function planRejects(
   };
 }
 
-/**
- * What a kind of server cannot do. GaussDB(DWS): "COPY does not support subtransactions or
- * exceptions".
- */
-const WITHOUT_COPY_UNDER_SAVEPOINT = /gauss/i;
+function unsupported(obstacle: string): CopylineError {
+  return new CopylineError(
+    'REJECTS_UNSUPPORTED',
+    `--on-error continue is not possible: ${obstacle}`,
+  );
+}
 
-function obstacleOf({ product, mayStage, hasInsertRule }: RejectFacts): string | undefined {
-  if (WITHOUT_COPY_UNDER_SAVEPOINT.test(product)) {
-    return 'GaussDB has no COPY under a savepoint';
-  }
+function obstacleOf({ mayStage, hasInsertRule }: RejectFacts): string | undefined {
   if (!mayStage) {
     return 'the role needs the privilege TEMPORARY on the database, and USAGE of the language plpgsql';
   }

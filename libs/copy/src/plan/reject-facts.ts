@@ -2,8 +2,6 @@ import type { Connection } from '@copyline/dws-client';
 
 /** What continue mode depends on, beyond what every load does. */
 export interface RejectFacts {
-  /** What `version()` says. */
-  readonly product: string;
   /** Whether the role may make temporary tables, and functions in PL/pgSQL. */
   readonly mayStage: boolean;
   /** Whether a rule rewrites INSERT, which COPY would not notice. */
@@ -31,11 +29,10 @@ export async function readRejectFacts(connection: Connection, oid: number): Prom
     Omit<RejectFacts, 'mayRead'> & { mayRead: boolean | null }
   >(
     // A foreign key to the table itself, or a constraint trigger, may be mended by a later row.
-    `SELECT version() AS product,
-       has_database_privilege(current_database(), 'TEMPORARY')
+    `SELECT has_database_privilege(current_database(), 'TEMPORARY')
          AND coalesce((SELECT has_language_privilege(oid, 'USAGE') FROM pg_language
                         WHERE lanname = 'plpgsql'), false) AS "mayStage",
-       EXISTS (SELECT FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type = '3') AS "hasInsertRule",
+       EXISTS (SELECT 1 FROM pg_rewrite WHERE ev_class = $1::oid AND ev_type = '3') AS "hasInsertRule",
        has_table_privilege($1::oid, 'SELECT') AS "mayRead",
        ARRAY(SELECT DISTINCT format('%I.%I', n.nspname, c.conname)
                FROM pg_constraint c JOIN pg_namespace n ON n.oid = c.connamespace
@@ -49,7 +46,7 @@ export async function readRejectFacts(connection: Connection, oid: number): Prom
                     WHERE key.n <= i.indnkeyatts) AS columns
              FROM pg_index i
             WHERE i.indrelid = $1::oid AND i.indisunique AND ${PLAIN_KEY}) k), '[]') AS "uniqueKeys",
-       EXISTS (SELECT FROM pg_index i WHERE i.indrelid = $1::oid
+       EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = $1::oid
                   AND (i.indisexclusion OR i.indisunique AND NOT (${PLAIN_KEY}))) AS "hasOtherKeys",
        coalesce((SELECT jsonb_agg(jsonb_build_object(
              'condition', pg_get_expr(c.conbin, c.conrelid),

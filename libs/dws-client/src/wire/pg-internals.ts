@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
-import type pg from 'pg';
+import type { ConnectionOptions } from 'node:tls';
+import pg from 'pg';
 
 /**
  * The members of node-postgres that are not in its public interface and are used here all the same.
@@ -11,6 +12,8 @@ interface PgInternals {
   readonly processID: number | null;
   readonly secretKey: number | null;
   readonly readyForQuery?: boolean;
+  readonly _queryable: boolean;
+  readonly _ending: boolean;
 }
 
 /** node-postgres' `Connection`, as it is handed to what is submitted. */
@@ -40,9 +43,53 @@ function internals(client: pg.Client): PgInternals {
   return client as unknown as PgInternals;
 }
 
+/** How node-postgres makes its `Connection`. */
+export interface PgConnectionConfig {
+  readonly ssl: boolean | ConnectionOptions | undefined;
+  readonly sslNegotiation: string | undefined;
+  readonly keepAlive: boolean;
+  readonly keepAliveInitialDelayMillis: number;
+}
+
+/** What of node-postgres' `Connection` the login goes around; `login-connection.ts` extends it. */
+interface LoginWire extends EventEmitter {
+  stream: Socket;
+  connect(port: number | string, host?: string): void;
+  /** Called once, with the socket over which the server speaks: the encrypted one, if there is one. */
+  attachListeners(stream: EventEmitter): void;
+  startup(parameters: Readonly<Record<string, string>>): void;
+  password(text: string): void;
+}
+
+export const PgConnection = pg.Connection as unknown as new (
+  config: PgConnectionConfig,
+) => LoginWire;
+
+/** What of node-postgres' `Client` the login needs. */
+interface LoginInternals {
+  connection: LoginWire;
+  readonly connectionParameters: {
+    readonly ssl: boolean | ConnectionOptions | undefined;
+    readonly sslnegotiation: string | undefined;
+  };
+  readonly user: string;
+  readonly password: unknown;
+  /** Finds the password, leaves it in `password` and calls back; else the connection emits an error. */
+  _getPassword(done: () => void): void;
+}
+
+export function loginInternals(client: pg.Client): LoginInternals {
+  return client as unknown as LoginInternals;
+}
+
 /** Hands something to the client that speaks the protocol itself. */
 export function submit(client: pg.Client, submittable: Submittable): void {
   client.query(submittable as unknown as pg.Submittable);
+}
+
+/** The protocol below a client, for those who listen to it. */
+export function wireOf(client: pg.Client): PgWire {
+  return internals(client).connection;
 }
 
 /** The socket of a client: needed to close it without waiting for the server. */
@@ -56,6 +103,12 @@ export function cancelKeyOf(
 ): { readonly processId: number; readonly secretKey: number } | undefined {
   const { processID, secretKey } = internals(client);
   return processID === null || secretKey === null ? undefined : { processId: processID, secretKey };
+}
+
+/** Whether the line still stands, and nobody has asked for its end. */
+export function isOpen(client: pg.Client): boolean {
+  const { _queryable, _ending } = internals(client);
+  return _queryable && !_ending;
 }
 
 /** Whether something has been sent that is not answered to its end. */

@@ -1,4 +1,4 @@
-import { type FaultProxy, type TestDatabase, waitFor } from '@copyline/testkit';
+import { type FaultProxy, realPid, type TestDatabase, waitFor } from '@copyline/testkit';
 import { expect, onTestFinished } from 'vitest';
 
 import { connect, type Connection, type ConnectOptions } from '../../src/index.ts';
@@ -22,8 +22,10 @@ export async function connected(
 }
 
 export async function backendOf(connection: Connection): Promise<number> {
-  const { rows } = await connection.query<{ pid: number }>('select pg_backend_pid() as pid');
-  return rows[0]?.pid ?? 0;
+  const { rows } = await connection.query<{ pid: number | bigint }>(
+    'select pg_backend_pid() as pid',
+  );
+  return realPid(rows[0]?.pid ?? 0);
 }
 
 /** The backends of the product in this database, in a transaction or not. */

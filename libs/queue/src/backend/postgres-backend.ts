@@ -31,7 +31,7 @@ export async function openPostgresBackend(setting: PostgresSetting): Promise<Que
     target,
     applicationName: 'copyline queue',
     max: POOL_SIZE,
-    searchPath: SCHEMA,
+    searchPath: [SCHEMA],
   });
   const connection = asPgPool(pool);
   let closing: Promise<void> | undefined;

@@ -13,7 +13,7 @@ const sessions = new Map<string, Promise<pg.Client>>();
  * there would be three of them for each test.
  */
 export function adminSession(server: TestServer, database?: string): Promise<pg.Client> {
-  const url = server.url(database);
+  const url = server.directUrl(database);
   const known = sessions.get(url);
   if (known !== undefined) return known;
   const session = open(url);

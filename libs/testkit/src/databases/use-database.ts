@@ -86,7 +86,7 @@ function usePlace(server: TestServer, placeFor: (name: string) => Place): TestDa
     await place.make();
     const clients: pg.Client[] = [];
     const open = async (): Promise<pg.Client> => {
-      const client = await openClient(server.url(place.database), place.schema);
+      const client = await openClient(server.directUrl(place.database), place.schema);
       clients.push(client);
       return client;
     };

@@ -47,7 +47,7 @@ export function errorResponse({ sqlstate, message: text, severity }: InjectedErr
   return message('E', ...fields, Buffer.alloc(1));
 }
 
-function message(type: string, ...parts: Buffer[]): Buffer {
+export function message(type: string, ...parts: Buffer[]): Buffer {
   const body = Buffer.concat(parts);
   const header = Buffer.alloc(5);
   header.write(type, 0, 'latin1');

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EmbeddedDatabase, startTemporary } from '@copyline/embedded';
 import type { TestProject } from 'vitest/node';
+import { openDwsFace } from '../face/dws-face.ts';
 import { hasRedis, launchRedis, type RedisFacts } from './redis-process.ts';
 import type { TestServerFacts } from './test-server.ts';
 
@@ -49,7 +50,9 @@ export default async function startSharedServers(
 async function start18(running: Running[]): Promise<TestServerFacts> {
   const server = await startTemporary({ settings: SETTINGS });
   running.push(server);
-  return factsOf(server, 18);
+  const face = await openDwsFace(server);
+  running.push(face);
+  return { ...factsOf(server, 18), facePort: face.port };
 }
 
 async function start15(running: Running[]): Promise<TestServerFacts | undefined> {

@@ -2,7 +2,10 @@ import { inject } from 'vitest';
 
 /** What the global set-up hands to the test files; plain data, because it crosses processes. */
 export interface TestServerFacts {
+  /** The PostgreSQL's, also behind a face. */
   readonly major: 15 | 18;
+  /** Port of the face of a GaussDB(DWS) before this server; see `faces`. */
+  readonly facePort?: number;
   readonly host: string;
   readonly port: number;
   /** A superuser. */
@@ -24,8 +27,14 @@ declare module 'vitest' {
 export interface TestServer extends TestServerFacts {
   /** "PostgreSQL 18"; made for `describe.each(testServers())('… on $name', …)`. */
   readonly name: string;
+  /** Whether it looks like a GaussDB(DWS). */
+  readonly isFace: boolean;
   /** `postgresql://` with the password, of one database. */
   url(database?: string): string;
+  /** The same for the PostgreSQL itself, to which the kit's own sessions go. */
+  directUrl(database?: string): string;
+  /** The same, as what a face is put before. */
+  readonly behind: TestServerFacts;
   /** A conninfo that may be printed: for failures, and for tests that bring the password apart. */
   readonly conninfoWithoutPassword: string;
 }
@@ -35,7 +44,33 @@ export interface TestServer extends TestServerFacts {
  * Debian's packages are not installed (the run says so, and fails for it when `CI` is set).
  */
 export function testServers(): TestServer[] {
-  return inject('copylineServers').map(asTestServer);
+  const servers = inject('copylineServers');
+  return [
+    ...servers.map((facts) => asTestServer(facts)),
+    ...(process.env['COPYLINE_FACE'] === '1' ? faces(servers) : []),
+  ];
+}
+
+/**
+ * The servers that a core set of suites runs on every time: all real ones, and a PostgreSQL 18 that looks
+ * like a GaussDB(DWS). With `COPYLINE_FACE=1` every suite of `testServers` does.
+ */
+export function testServersAndFace(): TestServer[] {
+  const servers = inject('copylineServers');
+  return [...servers.map((facts) => asTestServer(facts)), ...faces(servers)];
+}
+
+/** The face of a GaussDB(DWS), before PostgreSQL 18. */
+export function dwsFace(): TestServer {
+  const [face] = faces(inject('copylineServers'));
+  if (!face) throw new Error('The face was not started by the global set-up');
+  return face;
+}
+
+function faces(servers: readonly TestServerFacts[]): TestServer[] {
+  return servers.flatMap((facts) =>
+    facts.facePort === undefined ? [] : [asTestServer(facts, facts.facePort)],
+  );
 }
 
 /**
@@ -53,14 +88,20 @@ export function postgres18(): TestServer {
   return server;
 }
 
-function asTestServer(facts: TestServerFacts): TestServer {
-  const { major, host, port, user, password } = facts;
+function asTestServer(facts: TestServerFacts, facePort?: number): TestServer {
+  const { major, host, user, password } = facts;
+  const port = facePort ?? facts.port;
+  const urlAt = (at: number, database: string): string =>
+    `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}` +
+    `@${host}:${at}/${encodeURIComponent(database)}`;
   return {
     ...facts,
-    name: `PostgreSQL ${major}`,
-    url: (database = facts.database) =>
-      `postgresql://${encodeURIComponent(user)}:${encodeURIComponent(password)}` +
-      `@${host}:${port}/${encodeURIComponent(database)}`,
+    port,
+    name: facePort === undefined ? `PostgreSQL ${major}` : 'the face of GaussDB(DWS)',
+    isFace: facePort !== undefined,
+    behind: facts,
+    url: (database = facts.database) => urlAt(port, database),
+    directUrl: (database = facts.database) => urlAt(facts.port, database),
     conninfoWithoutPassword: `host=${host} port=${port} user=${user} dbname=${facts.database}`,
   };
 }

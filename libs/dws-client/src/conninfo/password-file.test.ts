@@ -22,7 +22,7 @@ function passwordFile(text: string, mode = 0o600): string {
 }
 
 const find = (text: string, key = KEY): string | undefined =>
-  findInPasswordFile(key, passwordFile(text), {});
+  findInPasswordFile(key, passwordFile(text))?.reveal();
 
 describe('the password file', () => {
   it('gives the password of the first line that matches', () => {
@@ -79,43 +79,26 @@ describe('the password file', () => {
 
   it.each([0o640, 0o604, 0o660, 0o777])('is passed over with mode %o', (mode) => {
     const file = passwordFile('*:*:*:*:seen by others', mode);
-    expect(findInPasswordFile(KEY, file, {})).toBeUndefined();
+    expect(findInPasswordFile(KEY, file)).toBeUndefined();
   });
 
   it('is passed over when it is missing or no file', () => {
-    expect(findInPasswordFile(KEY, '/nonexistent/.pgpass', {})).toBeUndefined();
+    expect(findInPasswordFile(KEY, '/nonexistent/.pgpass')).toBeUndefined();
     const directory = join(home(), 'directory');
     mkdirSync(directory, { mode: 0o700 });
-    expect(findInPasswordFile(KEY, directory, {})).toBeUndefined();
+    expect(findInPasswordFile(KEY, directory)).toBeUndefined();
   });
 });
 
-describe('where the password comes from', () => {
-  const text = 'host=db.example dbname=sales user=etl';
-  const passwordOf = (
-    conninfo: string,
-    env: Readonly<Record<string, string>>,
-  ): string | undefined => parseConninfo(conninfo, { env }).password?.reveal();
-
-  it('is the conninfo, then PGPASSWORD, then the file', () => {
-    const file = passwordFile('*:*:*:*:from the file');
-    const env = { PGPASSFILE: file, PGPASSWORD: 'from the environment' };
-    expect(passwordOf(`${text} password=given`, env)).toBe('given');
-    expect(passwordOf(text, env)).toBe('from the environment');
-    expect(passwordOf(text, { PGPASSFILE: file })).toBe('from the file');
-  });
-
-  it('is the file when the conninfo says so with an empty password', () => {
-    const file = passwordFile('*:*:*:*:from the file');
-    expect(passwordOf(`${text} password=''`, { PGPASSFILE: file, PGPASSWORD: 'x' })).toBe(
-      'from the file',
-    );
-  });
+describe('which password file it is', () => {
+  const fileOf = (conninfo: string, env: Readonly<Record<string, string>>): string | undefined =>
+    parseConninfo(conninfo, { env }).passfile;
 
   it('is the passfile of the conninfo before PGPASSFILE, and ~/.pgpass at last', () => {
-    const [named, other] = [passwordFile('*:*:*:*:named'), passwordFile('*:*:*:*:other')];
-    expect(passwordOf(`${text} passfile=${named}`, { PGPASSFILE: other })).toBe('named');
-    expect(passwordOf(text, { HOME: join(named, '..') })).toBe('named');
-    expect(passwordOf(text, { HOME: '/nonexistent' })).toBeUndefined();
+    const env = { HOME: '/home/etl', PGPASSFILE: '/other' };
+    expect(fileOf('passfile=/named', env)).toBe('/named');
+    expect(fileOf('', env)).toBe('/other');
+    expect(fileOf('', { HOME: '/home/etl' })).toBe('/home/etl/.pgpass');
+    expect(fileOf('passfile=', env)).toBe('/home/etl/.pgpass');
   });
 });

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
+
+import { Secret } from '../secret.ts';
 
 /** Where libpq looks for a server without a host; the password file calls both `localhost`. */
 const SOCKET_DIRECTORIES = ['/tmp', '/var/run/postgresql'];
@@ -13,26 +13,22 @@ interface PasswordKey {
 }
 
 /**
- * Looks a password up in `~/.pgpass`, `PGPASSFILE` or the conninfo's `passfile`. As in libpq, a
- * file that others may read is passed over, and so is one that does not exist.
+ * Looks a password up in a file of lines `host:port:dbname:user:password`. As in libpq, a file that
+ * others may read is passed over, and so is one that does not exist.
  *
  * Source: PostgreSQL documentation, "The Password File".
  */
-export function findInPasswordFile(
-  key: PasswordKey,
-  path: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): string | undefined {
-  const file = path ?? join(env['HOME'] ?? homedir(), '.pgpass');
+export function findInPasswordFile(key: PasswordKey, file: string): Secret | undefined {
   const text = readPrivateFile(file);
   const host = SOCKET_DIRECTORIES.includes(key.host) ? 'localhost' : key.host;
   const wanted = [host, String(key.port), key.dbname, key.user];
   for (const line of text?.split(/\r?\n/) ?? []) {
     if (line.startsWith('#')) continue;
     const fields = splitLine(line);
-    if (fields.length < 5) continue;
+    const password = fields[4];
+    if (password === undefined) continue;
     if (wanted.every((value, i) => fields[i] === '*' || fields[i] === value)) {
-      return fields[4] === '' ? undefined : fields[4];
+      return password === '' ? undefined : new Secret(password);
     }
   }
   return undefined;

@@ -1,0 +1,95 @@
+import { CN_ERRORS, dwsFace, startDwsFace } from '@copyline/testkit';
+import { connect } from '@copyline/dws-client';
+import { readFile } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+
+import { runLoad } from '../src/index.ts';
+import { useLoading } from './csv-loading.ts';
+import { useExtracting } from './extracting.ts';
+
+const FILE = 'id,name,day\n1,"a ""b""",2026-11-01\n2,,2026-11-02\n3,"",\n';
+const TABLE = 'create table t (id int not null, name text, day date)';
+
+describe('what a GaussDB(DWS) does not have is not asked of it', () => {
+  const loading = useLoading(dwsFace());
+  const extracting = useExtracting(dwsFace());
+
+  it('a load is there exactly once, by the text lane', async () => {
+    const { db, write, load } = loading;
+    await db.sql(TABLE);
+    const path = await write(FILE);
+    const report = await load(path);
+    expect(report).toMatchObject({
+      error: null,
+      rowsLoaded: 3,
+      guarantee: 'exactly-once',
+      lane: { name: 'text', reason: 'the encoders are proven for PostgreSQL only' },
+    });
+    expect(await load(path)).toMatchObject({ error: null, deduplicated: true });
+    expect(await db.sql('select id, name, day from t order by id')).toEqual([
+      { id: 1, name: 'a "b"', day: '2026-11-01' },
+      { id: 2, name: null, day: '2026-11-02' },
+      { id: 3, name: '', day: null },
+    ]);
+    await db.sql('truncate t');
+    expect(await load(path, { force: true, lane: 'byte' })).toMatchObject({ rowsLoaded: 3 });
+    // The encoders may be right there as well: who asks for them, and finds out, may have them.
+    await db.sql('truncate t');
+    const asked = await load(path, { force: true, lane: 'binary' });
+    expect(asked.error).toMatchObject({ code: 'LANE_UNSUITABLE' });
+  });
+
+  it('a load makes its table, and an error of the server is placed', async () => {
+    const { db, write, load } = loading;
+    expect(await load(await write(FILE), { create: true })).toMatchObject({ rowsLoaded: 3 });
+    const bad = await write('id,name,day\n4,x,2026-11-01\n5,y,2026-02-30\n', 'bad.csv');
+    const { error } = await load(bad);
+    expect(error).toMatchObject({ sqlstate: '22008', record: 2, line: 3 });
+    expect(await db.sql('select count(*)::int as rows from t')).toEqual([{ rows: 3 }]);
+  });
+
+  it('continue mode is refused before anything is read', async () => {
+    const { db, write, load } = loading;
+    await db.sql(TABLE);
+    const { error } = await load(await write(FILE), { onError: 'continue' });
+    expect(error).toMatchObject({
+      code: 'REJECTS_UNSUPPORTED',
+      message: expect.stringContaining('COPY under a savepoint') as string,
+    });
+  });
+
+  it('an extract has its header, and loads back', async () => {
+    const { db, extract, text } = extracting;
+    await db.sql(TABLE);
+    await db.sql(`insert into t values (1, 'a,b', '2026-11-01'), (2, null, null)`);
+    const { report, error } = await extract({ from: { table: 't' } });
+    expect(error).toBeUndefined();
+    expect(report).toMatchObject({ rows: 2 });
+    expect(await text()).toBe('id,name,day\n1,"a,b",2026-11-01\n2,,\n');
+  });
+
+  it('a failure behind the coordinator rolls back, and may be repeated', async () => {
+    const { db, write } = loading;
+    await db.sql(TABLE);
+    const path = await write(FILE);
+    const face = await startDwsFace(db.server.behind, { coordinators: 2 });
+    const load = (coordinator: number) =>
+      runLoad(
+        { source: { path }, into: `${db.schema}.t`, ledgerSchema: db.schema },
+        {
+          connect: () => connect({ target: face.url(db, coordinator) }),
+          database: db.database,
+        },
+      );
+    for (const error of [CN_ERRORS.pooler, CN_ERRORS.connectionReset]) {
+      face.injectError(/^copy /i, error);
+      const { report } = await load(0);
+      expect(report).toMatchObject({ status: 'failed', rowsLoaded: 0 });
+      expect(report.error).toMatchObject({ sqlstate: error.sqlstate, retry: 'retry' });
+    }
+    face.coordinators[0]?.fail();
+    expect((await load(0)).report.error).toMatchObject({ code: 'CONNECT_FAILED' });
+    expect((await load(1)).report).toMatchObject({ error: null, rowsLoaded: 3 });
+    expect(await readFile(path, 'utf8')).toBe(FILE);
+  });
+});
