@@ -1,10 +1,12 @@
 import { CN_ERRORS, dwsFace, startDwsFace } from '@copyline/testkit';
-import { connect } from '@copyline/dws-client';
+import { connect, quoteLiteral } from '@copyline/dws-client';
+import { csvOutputSchema } from '@copyline/contracts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { runLoad } from '../src/index.ts';
 import { useLoading } from './csv-loading.ts';
+import { headerLine } from '../src/extract/header-line.ts';
 import { useExtracting } from './extracting.ts';
 
 const FILE = 'id,name,day\n1,"a ""b""",2026-11-01\n2,,2026-11-02\n3,"",\n';
@@ -64,8 +66,24 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
     await db.sql(`insert into t values (1, 'a,b', '2026-11-01'), (2, null, null)`);
     const { report, error } = await extract({ from: { table: 't' } });
     expect(error).toBeUndefined();
-    expect(report).toMatchObject({ rows: 2 });
+    expect(report).toMatchObject({ rowsExtracted: 2 });
     expect(await text()).toBe('id,name,day\n1,"a,b",2026-11-01\n2,,\n');
+  });
+
+  it('a header of our own is the one that a PostgreSQL writes', async () => {
+    const { db, extract, text } = extracting;
+    const names = ['id', 'a,b', 'say "hi"', 'two\nlines', 'ü', 'back\\slash', '\\.'];
+    const quoted = names.map((name) => `1 as "${name.replaceAll('"', '""')}"`).join(', ');
+    for (const csv of [{}, { delimiter: ';', quote: "'", escape: '\\' }]) {
+      const output = csvOutputSchema.parse(csv);
+      const { escape = output.quote, delimiter, quote } = output;
+      const expected = await copied(db.server.directUrl(db.database), {
+        ...{ select: `select ${quoted} limit 0`, delimiter, quote, escape },
+      });
+      expect(headerLine(names, output).toString()).toBe(expected);
+      await extract({ from: { query: `select ${quoted}` }, csv, overwrite: true });
+      expect(await text()).toContain(expected);
+    }
   });
 
   it('a failure behind the coordinator rolls back, and may be repeated', async () => {
@@ -93,3 +111,17 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
     expect(await readFile(path, 'utf8')).toBe(FILE);
   });
 });
+
+/** What a PostgreSQL's COPY gives. */
+async function copied(
+  target: string,
+  options: Readonly<Record<'select' | 'delimiter' | 'quote' | 'escape', string>>,
+): Promise<string> {
+  await using connection = await connect({ target });
+  const { select, ...rest } = options;
+  const list = Object.entries(rest).map(([name, value]) => `${name} ${quoteLiteral(value)}`);
+  const pieces: Buffer[] = [];
+  const statement = `copy (${select}) to stdout (format csv, header, ${list.join(', ')})`;
+  for await (const piece of connection.copyOut(statement)) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}

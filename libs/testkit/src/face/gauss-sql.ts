@@ -62,6 +62,10 @@ const REFUSED: readonly (readonly [pattern: RegExp, error: InjectedError])[] = [
   [/\b(txid_status|pg_xact_status)\s*\(/i, noFunction('txid_status(bigint)')],
   // COPY of later versions
   [/^\s*copy\b[^]*\b(on_error|reject_limit|log_verbosity|force_null)\b/i, syntax('ON_ERROR')],
+  [
+    /^\s*copy\b[^]*\bto\s+stdout\b[^]*\bheader\b(?!\s+(?:false|off))/i,
+    refusal('22023', 'HEADER of an export needs FILEHEADER'),
+  ],
   [/^\s*copy\b[^]*\bfrom\s+program\b/i, syntax('PROGRAM')],
   // Catalogues, functions and grammar after PostgreSQL 9.2
   [/\battidentity\b/i, noColumn('attidentity')],

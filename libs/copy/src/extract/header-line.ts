@@ -1,0 +1,18 @@
+import type { CsvOutput } from '@copyline/contracts';
+
+/** The header that COPY … (FORMAT csv, HEADER) writes, for servers that write none to STDOUT. */
+export function headerLine(names: readonly string[], csv: CsvOutput): Buffer {
+  const { delimiter, quote, escape = quote, null: nullMarker } = csv;
+  const mustQuote = (name: string): boolean =>
+    name === nullMarker ||
+    (names.length === 1 && name === '\\.') ||
+    [delimiter, quote, '\n', '\r'].some((each) => name.includes(each));
+  const fields = names.map((name) => {
+    if (!mustQuote(name)) return name;
+    const escaped = [...name].map((each) =>
+      each === quote || each === escape ? escape + each : each,
+    );
+    return quote + escaped.join('') + quote;
+  });
+  return Buffer.from(`${fields.join(delimiter)}\n`);
+}
