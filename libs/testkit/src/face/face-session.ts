@@ -131,7 +131,9 @@ export class FaceSession {
       return this.#refuse({ severity: 'FATAL', sqlstate: '0A000', message: text });
     }
     const texts = packet.toString('utf8', 8).split('\0');
-    this.#startup = new Map(texts.flatMap((name, i) => (i % 2 ? [] : [[name, texts[i + 1] ?? '']])));
+    this.#startup = new Map(
+      texts.flatMap((name, i) => (i % 2 ? [] : [[name, texts[i + 1] ?? '']])),
+    );
     const user = this.#startup.get('user') ?? '';
     const { body, accepts } = challenge(user, this.#rules.role(user), minor);
     this.#answerTo = (answer) => {
