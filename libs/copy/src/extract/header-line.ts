@@ -9,10 +9,9 @@ export function headerLine(names: readonly string[], csv: CsvOutput): Buffer {
     [delimiter, quote, '\n', '\r'].some((each) => name.includes(each));
   const fields = names.map((name) => {
     if (!mustQuote(name)) return name;
-    const escaped = [...name].map((each) =>
-      each === quote || each === escape ? escape + each : each,
-    );
-    return quote + escaped.join('') + quote;
+    const escaped = name.replaceAll(escape, () => escape + escape);
+    const whole = quote === escape ? escaped : escaped.replaceAll(quote, () => escape + quote);
+    return quote + whole + quote;
   });
   return Buffer.from(`${fields.join(delimiter)}\n`);
 }

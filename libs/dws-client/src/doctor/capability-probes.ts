@@ -16,7 +16,9 @@ const OFF = '55000';
 export const CAPABILITY_PROBES: Partial<Readonly<Record<Capability, CapabilityProbe>>> = {
   discardAll: {
     what: 'DISCARD ALL',
-    attempt: async (connection) => void (await connection.query('DISCARD ALL')),
+    attempt: async (connection) => {
+      await connection.query('DISCARD ALL');
+    },
   },
   copyUnderSavepoint: {
     what: 'COPY under a savepoint',
@@ -86,7 +88,9 @@ function probe(what: string, statement: string): CapabilityProbe {
   return {
     what,
     attempt: (connection) =>
-      inTransaction(connection, async () => void (await connection.query(statement))),
+      inTransaction(connection, async () => {
+        await connection.query(statement);
+      }),
   };
 }
 
