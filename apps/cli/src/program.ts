@@ -1,6 +1,7 @@
 import { ENVIRONMENT } from '@copyline/config';
 import { Command, Help, Option } from 'commander';
 
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addExtractCommand } from './commands/extract.ts';
 import { addHistoryCommands } from './commands/history.ts';
 import { addInitCommand } from './commands/init.ts';
@@ -24,6 +25,7 @@ Examples:
   copyline extract --table sales.orders --to orders.csv
   copyline query 'select count(*) from sales.orders'
   copyline history
+  copyline doctor --target warehouse
   copyline up
   copyline submit inbox:orders.csv --into sales.orders --wait
 
@@ -47,6 +49,7 @@ export function buildProgram(version: string): Command {
   addQueryCommand(program);
   addHistoryCommands(program);
   addInitCommand(program);
+  addDoctorCommand(program);
   addUpCommand(program);
   addSubmitCommand(program);
   addJobsCommands(program);

@@ -1,10 +1,12 @@
 import { CN_ERRORS, dwsFace, startDwsFace } from '@copyline/testkit';
-import { connect } from '@copyline/dws-client';
+import { connect, quoteLiteral } from '@copyline/dws-client';
+import { csvOutputSchema } from '@copyline/contracts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import { runLoad } from '../src/index.ts';
 import { useLoading } from './csv-loading.ts';
+import { headerLine } from '../src/extract/header-line.ts';
 import { useExtracting } from './extracting.ts';
 
 const FILE = 'id,name,day\n1,"a ""b""",2026-11-01\n2,,2026-11-02\n3,"",\n';
@@ -15,43 +17,47 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
   const extracting = useExtracting(dwsFace());
 
   it('a load is there exactly once, by the text lane', async () => {
-    const { db, write, load } = loading;
+    const { db } = loading;
     await db.sql(TABLE);
-    const path = await write(FILE);
-    const report = await load(path);
+    const path = await loading.write(FILE);
+    const report = await loading.load(path);
     expect(report).toMatchObject({
       error: null,
       rowsLoaded: 3,
       guarantee: 'exactly-once',
       lane: { name: 'text', reason: 'the encoders are proven for PostgreSQL only' },
     });
-    expect(await load(path)).toMatchObject({ error: null, deduplicated: true });
+    expect(await loading.load(path)).toMatchObject({ error: null, deduplicated: true });
     expect(await db.sql('select id, name, day from t order by id')).toEqual([
       { id: 1, name: 'a "b"', day: '2026-11-01' },
       { id: 2, name: null, day: '2026-11-02' },
       { id: 3, name: '', day: null },
     ]);
     await db.sql('truncate t');
-    expect(await load(path, { force: true, lane: 'byte' })).toMatchObject({ rowsLoaded: 3 });
+    expect(await loading.load(path, { force: true, lane: 'byte' })).toMatchObject({
+      rowsLoaded: 3,
+    });
     // The encoders may be right there as well: who asks for them, and finds out, may have them.
     await db.sql('truncate t');
-    const asked = await load(path, { force: true, lane: 'binary' });
+    const asked = await loading.load(path, { force: true, lane: 'binary' });
     expect(asked.error).toMatchObject({ code: 'LANE_UNSUITABLE' });
   });
 
   it('a load makes its table, and an error of the server is placed', async () => {
-    const { db, write, load } = loading;
-    expect(await load(await write(FILE), { create: true })).toMatchObject({ rowsLoaded: 3 });
-    const bad = await write('id,name,day\n4,x,2026-11-01\n5,y,2026-02-30\n', 'bad.csv');
-    const { error } = await load(bad);
+    const { db } = loading;
+    expect(await loading.load(await loading.write(FILE), { create: true })).toMatchObject({
+      rowsLoaded: 3,
+    });
+    const bad = await loading.write('id,name,day\n4,x,2026-11-01\n5,y,2026-02-30\n', 'bad.csv');
+    const { error } = await loading.load(bad);
     expect(error).toMatchObject({ sqlstate: '22008', record: 2, line: 3 });
     expect(await db.sql('select count(*)::int as rows from t')).toEqual([{ rows: 3 }]);
   });
 
   it('continue mode is refused before anything is read', async () => {
-    const { db, write, load } = loading;
+    const { db } = loading;
     await db.sql(TABLE);
-    const { error } = await load(await write(FILE), { onError: 'continue' });
+    const { error } = await loading.load(await loading.write(FILE), { onError: 'continue' });
     expect(error).toMatchObject({
       code: 'REJECTS_UNSUPPORTED',
       message: expect.stringContaining('COPY under a savepoint') as string,
@@ -59,19 +65,35 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
   });
 
   it('an extract has its header, and loads back', async () => {
-    const { db, extract, text } = extracting;
+    const { db } = extracting;
     await db.sql(TABLE);
     await db.sql(`insert into t values (1, 'a,b', '2026-11-01'), (2, null, null)`);
-    const { report, error } = await extract({ from: { table: 't' } });
+    const { report, error } = await extracting.extract({ from: { table: 't' } });
     expect(error).toBeUndefined();
-    expect(report).toMatchObject({ rows: 2 });
-    expect(await text()).toBe('id,name,day\n1,"a,b",2026-11-01\n2,,\n');
+    expect(report).toMatchObject({ rowsExtracted: 2 });
+    expect(await extracting.text()).toBe('id,name,day\n1,"a,b",2026-11-01\n2,,\n');
+  });
+
+  it('a header of our own is the one that a PostgreSQL writes', async () => {
+    const { db } = extracting;
+    const names = ['id', 'a,b', 'say "hi"', 'two\nlines', 'ü', 'back\\slash', '\\.'];
+    const quoted = names.map((name) => `1 as "${name.replaceAll('"', '""')}"`).join(', ');
+    for (const csv of [{}, { delimiter: ';', quote: "'", escape: '\\' }]) {
+      const output = csvOutputSchema.parse(csv);
+      const { escape = output.quote, delimiter, quote } = output;
+      const expected = await copied(db.server.directUrl(db.database), {
+        ...{ select: `select ${quoted} limit 0`, delimiter, quote, escape },
+      });
+      expect(headerLine(names, output).toString()).toBe(expected);
+      await extracting.extract({ from: { query: `select ${quoted}` }, csv, overwrite: true });
+      expect(await extracting.text()).toContain(expected);
+    }
   });
 
   it('a failure behind the coordinator rolls back, and may be repeated', async () => {
-    const { db, write } = loading;
+    const { db } = loading;
     await db.sql(TABLE);
-    const path = await write(FILE);
+    const path = await loading.write(FILE);
     const face = await startDwsFace(db.server.behind, { coordinators: 2 });
     const load = (coordinator: number) =>
       runLoad(
@@ -93,3 +115,17 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
     expect(await readFile(path, 'utf8')).toBe(FILE);
   });
 });
+
+/** What a PostgreSQL's COPY gives. */
+async function copied(
+  target: string,
+  options: Readonly<Record<'select' | 'delimiter' | 'quote' | 'escape', string>>,
+): Promise<string> {
+  await using connection = await connect({ target });
+  const { select, ...rest } = options;
+  const list = Object.entries(rest).map(([name, value]) => `${name} ${quoteLiteral(value)}`);
+  const pieces: Buffer[] = [];
+  const statement = `copy (${select}) to stdout (format csv, header, ${list.join(', ')})`;
+  for await (const piece of connection.copyOut(statement)) pieces.push(piece);
+  return Buffer.concat(pieces).toString();
+}

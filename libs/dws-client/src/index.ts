@@ -61,5 +61,9 @@ export type { ServerDiagnostics } from './server-errors.ts';
 export { migrateSchema, migrationScript, schemaExists } from './schema-migrations.ts';
 export type { SchemaMigrations } from './schema-migrations.ts';
 
+// What a server can do, tried
+export { examineServer } from './doctor/examine-server.ts';
+export type { Examination, Finding } from './doctor/examine-server.ts';
+
 // Interruption
 export { abortReason, throwIfAborted, untilAborted } from './interruption.ts';

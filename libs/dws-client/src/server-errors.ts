@@ -19,6 +19,17 @@ const CODE_OF_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '55P03': 'SQL_TRANSIENT', // lock_not_available
   '57014': 'STATEMENT_CANCELLED',
   '57P': 'CONNECTION_LOST', // shutdowns and terminated backends
+  // Of GaussDB(DWS), between its nodes; the session with the coordinator goes on. Source: its
+  // documentation, "Automatic Retry".
+  YY: 'SQL_TRANSIENT',
+  XX003: 'SQL_TRANSIENT',
+  XX009: 'SQL_TRANSIENT',
+  CG003: 'SQL_TRANSIENT',
+  CG004: 'SQL_TRANSIENT',
+  F0011: 'SQL_TRANSIENT',
+  F0012: 'SQL_TRANSIENT',
+  '42P30': 'SQL_TRANSIENT',
+  '45003': 'SQL_TRANSIENT',
 };
 
 /** Client-side failures that node-postgres and Node report without a SQLSTATE. */

@@ -1,21 +1,37 @@
-import { runProcess, testServers, useOwnDatabase } from '@copyline/testkit';
+import { runProcess, testServers, testServersAndFace, useOwnDatabase } from '@copyline/testkit';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** As a user runs them: with the built libraries, in a process of their own. */
+async function outputOf(example: string, target: string): Promise<string> {
+  const file = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));
+  const running = runProcess(process.execPath, [file, target]);
+  expect(await running.exit).toEqual({ code: 0, signal: null });
+  expect(running.stderr).toBe('');
+  return running.stdout;
+}
+
+describe.each(testServersAndFace())('the first steps, on $name', (server) => {
+  const db = useOwnDatabase(server);
+
+  it('are those of psycopg2', async () => {
+    expect(await outputOf('driver-first-steps/first-steps.mjs', db.url())).toBe(
+      [
+        `connected to ${server.isFace ? 'gaussdb-dws' : 'postgres'}`,
+        'table created',
+        'rows: 1 number1, 2 number2',
+        'after the update: 1 numberupdated, 2 number2',
+        'deleted: 1, left: 2 number2\n',
+      ].join('\n'),
+    );
+  });
+});
+
 describe.each(testServers())('the examples of the driver, on $name', (server) => {
   const db = useOwnDatabase(server);
 
-  async function outputOf(example: string): Promise<string> {
-    const file = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));
-    const running = runProcess(process.execPath, [file, db.url()]);
-    expect(await running.exit).toEqual({ code: 0, signal: null });
-    expect(running.stderr).toBe('');
-    return running.stdout;
-  }
-
   it('interrupted COPYs leave the transaction alive', async () => {
-    expect(await outputOf('driver-interrupted-copy/interrupted-copy.mjs')).toBe(
+    expect(await outputOf('driver-interrupted-copy/interrupted-copy.mjs', db.url())).toBe(
       [
         'read enough, then: in-transaction',
         'aborted: INTERRUPTED, then: in-transaction',
@@ -46,13 +62,13 @@ describe.each(testServers())('the examples of the driver, on $name', (server) =>
   });
 
   it('a deadlock is got out of', async () => {
-    const output = await outputOf('driver-retry/transaction-with-retry.mjs');
+    const output = await outputOf('driver-retry/transaction-with-retry.mjs', db.url());
     expect(output).toContain('attempt 1: SQL_TRANSIENT (40P01), rolled_back; again in a moment');
     expect(output).toMatch(/money: 80 and 120\n$/);
   });
 
   it('a pool under load gives out clean connections only', async () => {
-    const output = await outputOf('driver-pool/pool-under-load.mjs');
+    const output = await outputOf('driver-pool/pool-under-load.mjs', db.url());
     expect(output).toContain('60 tasks, at most 4 connections at a time');
     expect(output).toMatch(/in use 0\n$/);
   });

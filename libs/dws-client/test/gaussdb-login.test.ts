@@ -21,7 +21,9 @@ describe('logging in to a GaussDB(DWS)', () => {
   async function faceFor(role: Partial<FaceRole> = {}, options: FaceOptions = {}) {
     const user = `face_${db.schema.slice(-8)}`;
     await db.sql(`create role ${user} login password '${PASSWORD}'`);
-    onTestFinished(async () => void (await db.sql(`drop role ${user}`)));
+    onTestFinished(async () => {
+      await db.sql(`drop role ${user}`);
+    });
     const roles = { [user]: { password: PASSWORD, ...role } };
     const face = await startDwsFace(db.server, { ...options, roles });
     const target = (password = PASSWORD, port = face.port): string => {

@@ -1,5 +1,5 @@
 import { testServers, useTestDatabase } from '@copyline/testkit';
-import type { EventEmitter } from 'node:events';
+import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import pg from 'pg';
@@ -19,6 +19,14 @@ interface Internals {
   readonly readyForQuery: unknown;
   readonly _queryable: unknown;
   readonly _ending: unknown;
+}
+
+interface Login extends EventEmitter {
+  readonly stream: Socket;
+  connect(port: number | string, host?: string): void;
+  startup(parameters: Readonly<Record<string, string>>): void;
+  attachListeners(stream: EventEmitter): void;
+  password(text: string): void;
 }
 
 describe.each(testServers())('the private members of node-postgres on $name', (server) => {
@@ -60,6 +68,56 @@ describe.each(testServers())('the private members of node-postgres on $name', (s
     expect([_queryable, _ending], ADVICE).toEqual([true, false]);
     await client.end();
     expect((client as unknown as Internals)._ending, ADVICE).toBe(true);
+  });
+
+  it('the connection has what a login of our own goes around', async () => {
+    const told: string[] = [];
+    class Tapped extends (pg.Connection as unknown as new (config: object) => Login) {
+      override connect(port: number | string, host?: string): void {
+        told.push('connect');
+        super.connect(port, host);
+        expect(this.stream.listeners('close'), ADVICE).toHaveLength(1);
+      }
+      override startup(parameters: Readonly<Record<string, string>>): void {
+        told.push(`startup as ${parameters['user'] ?? ''}`);
+        super.startup(parameters);
+      }
+      override attachListeners(stream: EventEmitter): void {
+        told.push('attachListeners');
+        const tap = new EventEmitter();
+        super.attachListeners(tap);
+        expect(tap.listeners('data'), ADVICE).toHaveLength(1);
+        stream.on('data', (bytes: Buffer) => tap.emit('data', bytes));
+      }
+    }
+    const client = new pg.Client({ connectionString: db.url() }) as unknown as Omit<
+      pg.Client,
+      'connection' | 'password'
+    > & {
+      connection: Login;
+      readonly connectionParameters: { readonly ssl: unknown; readonly sslnegotiation: unknown };
+      readonly user: string;
+      password: unknown;
+      _getPassword(done: () => void): void;
+    };
+    const { ssl, sslnegotiation } = client.connectionParameters;
+    client.connection = new Tapped({ ssl, sslNegotiation: sslnegotiation });
+    const reported = new Map<string, string>();
+    const note = (each: { parameterName: string; parameterValue: string }): void => {
+      reported.set(each.parameterName, each.parameterValue);
+    };
+    client.connection.on('parameterStatus', note);
+    expect('password' in client.connection, ADVICE).toBe(true);
+    client.password = () => server.password;
+    await new Promise<void>((resolve) => {
+      client._getPassword(resolve);
+    });
+    expect([client.user, client.password], ADVICE).toEqual([server.user, server.password]);
+    await client.connect();
+    onTestFinished(() => client.end());
+    expect(told, ADVICE).toEqual(['connect', 'attachListeners', `startup as ${server.user}`]);
+    expect(reported.get('server_version'), ADVICE).toMatch(new RegExp(`^${server.major}`));
+    expect((await client.query('select 1 as one')).rows, ADVICE).toEqual([{ one: 1 }]);
   });
 
   it('processID and secretKey are what a CancelRequest needs', async () => {

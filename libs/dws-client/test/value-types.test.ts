@@ -1,4 +1,4 @@
-import { testServers, useTestDatabase } from '@copyline/testkit';
+import { testServersAndFace, useTestDatabase } from '@copyline/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../src/index.ts';
@@ -57,7 +57,7 @@ const VALUES: readonly (readonly [sql: string, value: unknown])[] = [
   ["'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'::uuid", 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
 ];
 
-describe.each(testServers())('values that arrive from $name', (server) => {
+describe.each(testServersAndFace())('values that arrive from $name', (server) => {
   const db = useTestDatabase(server);
   let connection: Connection;
 

@@ -26,7 +26,7 @@ export {
 
 // One isolated place per test, and what must be true of it afterwards
 export { rowsExactlyOnce } from './databases/exactly-once.ts';
-export type { Row } from './databases/sql-client.ts';
+export { openClient, type Row } from './databases/sql-client.ts';
 export type { TestDatabase } from './databases/test-database.ts';
 export { useOwnDatabase, useTestDatabase } from './databases/use-database.ts';
 

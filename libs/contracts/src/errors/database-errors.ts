@@ -15,7 +15,8 @@ export const CONNECTION_ERRORS = define({
   AUTH_UNSUPPORTED: {
     retry: 'never',
     meaning: 'The server asks for a way of logging in that Copyline does not speak.',
-    advice: 'Give the user a password login: scram-sha-256 or md5 on PostgreSQL, sha256 on GaussDB.',
+    advice:
+      'Give the user a password login: scram-sha-256 or md5 on PostgreSQL, sha256 on GaussDB.',
   },
   DATABASE_NOT_FOUND: {
     retry: 'never',

@@ -1,5 +1,5 @@
 import { CopylineError, type ExtractSpec } from '@copyline/contracts';
-import { sqlstateOf, type Connection } from '@copyline/dws-client';
+import { type Capabilities, sqlstateOf, type Connection } from '@copyline/dws-client';
 
 import { findTable } from '../plan/find-table.ts';
 import { parseTableName, type TableName } from '../plan/table-name.ts';
@@ -7,6 +7,8 @@ import { describeStatement, selectStatement, type SourceTable } from './select-s
 
 /** What an extract's plan depends on; gathered in the transaction that reads the rows. */
 export interface ExtractFacts {
+  /** What the server can do of what not all can. */
+  readonly can: Capabilities;
   readonly database: string;
   /** When the transaction began: ISO 8601 in UTC. */
   readonly startedAt: string;
@@ -66,7 +68,7 @@ export function asQueryError(error: unknown): unknown {
 
 async function readSession(
   connection: Connection,
-): Promise<Pick<ExtractFacts, 'database' | 'startedAt' | 'session'>> {
+): Promise<Pick<ExtractFacts, 'can' | 'database' | 'startedAt' | 'session'>> {
   const { rows } = await connection.query<Record<string, string>>(
     `SELECT current_database() AS database,
             to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS started_at,
@@ -79,7 +81,7 @@ async function readSession(
             current_setting('lc_monetary') AS lc_monetary`,
   );
   const { database = '', started_at: startedAt = '', ...session } = rows[0] ?? {};
-  return { database, startedAt, session };
+  return { can: connection.server.can, database, startedAt, session };
 }
 
 async function readTable(connection: Connection, name: TableName): Promise<SourceTable> {

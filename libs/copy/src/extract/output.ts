@@ -25,6 +25,8 @@ export interface ContentFile {
 export interface ContentForm {
   /** Whether the first row is a header, which every file has. */
   readonly hasHeader: boolean;
+  /** What every file begins with otherwise. */
+  readonly header?: Buffer | undefined;
   /** @param rowsBefore rows of the extract that files before this one have */
   readonly open: (target: ByteTarget, rowsBefore: number) => Promise<ContentFile>;
 }
@@ -64,6 +66,7 @@ export class Output {
   /** Opens the first file: an extract without a row has one, too. */
   async begin(form: ContentForm): Promise<void> {
     this.#form = form;
+    this.#header = form.header;
     await this.#openNext();
   }
 

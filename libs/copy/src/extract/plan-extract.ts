@@ -19,6 +19,7 @@ import {
   parquetColumn,
   type ParquetColumn,
 } from './parquet/parquet-column.ts';
+import { headerLine } from './header-line.ts';
 import { castToText, selectStatement } from './select-statement.ts';
 
 /** Everything that is decided about an extract before the first row moves. Plain data. */
@@ -30,6 +31,8 @@ export interface ExtractPlan {
         readonly format: 'csv';
         /** Whether the first row that the server sends is the header. */
         readonly hasHeader: boolean;
+        /** What every file begins with, where the server sends no header that is wanted. */
+        readonly header: Buffer | undefined;
         readonly compression: 'none' | 'gzip';
       }
     | {
@@ -109,17 +112,19 @@ interface FormatPlan {
 function planCsv(spec: ExtractSpec, plain: string, facts: ExtractFacts): FormatPlan {
   const csv = csvOf(spec);
   const compression = compressionOf(spec);
+  const hasHeader = csv.header && facts.can.copyHeader;
+  const names = facts.columns.map(({ name }) => (csv.excelSafe ? guardedName(name) : name));
   return {
     select: csv.excelSafe ? guardFormulas(plain, facts.columns) : plain,
-    options: copyOptions(csv),
-    form: { format: 'csv', hasHeader: csv.header, compression },
+    options: copyOptions(csv, hasHeader),
+    form: {
+      ...{ format: 'csv', hasHeader, compression },
+      header: csv.header && !hasHeader ? headerLine(names, csv) : undefined,
+    },
     described: {
       format: 'csv',
       csv: { ...csv, escape: escapeOf(dialectOf(csv)) },
-      columns: facts.columns.map(({ name, type }) => ({
-        name: csv.excelSafe ? guardedName(name) : name,
-        type,
-      })),
+      columns: facts.columns.map(({ type }, i) => ({ name: names[i] ?? '', type })),
     },
     warnings: csv.excelSafe
       ? [
@@ -189,10 +194,10 @@ export function dialectOf(csv: CsvOutput): Parameters<typeof escapeOf>[0] {
   return { delimiter, quote, null: nullMarker, ...(escape === undefined ? {} : { escape }) };
 }
 
-function copyOptions(csv: CsvOutput): string {
+function copyOptions(csv: CsvOutput, hasHeader: boolean): string {
   const options = [
     'FORMAT csv',
-    `HEADER ${String(csv.header)}`,
+    ...(hasHeader ? ['HEADER true'] : []),
     `DELIMITER ${quoteLiteral(csv.delimiter)}`,
     `QUOTE ${quoteLiteral(csv.quote)}`,
     `ESCAPE ${quoteLiteral(escapeOf(dialectOf(csv)))}`,

@@ -91,8 +91,8 @@ async function copy(
 
 async function contentForm({ form }: ExtractPlan): Promise<ContentForm> {
   if (form.format === 'csv') {
-    const { hasHeader, compression } = form;
-    return { hasHeader, open: (target) => OutputFile.open(target, compression) };
+    const { hasHeader, header, compression } = form;
+    return { hasHeader, header, open: (target) => OutputFile.open(target, compression) };
   }
   // Only when it is wanted: every other command starts sooner without.
   const { openCodec, ParquetFile } = await import('./parquet/index.ts');

@@ -8,6 +8,8 @@ export interface Capabilities {
   readonly discardAll: boolean;
   /** COPY while a savepoint is set. */
   readonly copyUnderSavepoint: boolean;
+  /** COPY … TO STDOUT (FORMAT csv, HEADER): without a file of the server that holds the header. */
+  readonly copyHeader: boolean;
   /** SERIALIZABLE is what it says, and not a lower level in silence. */
   readonly serializable: boolean;
   /** LISTEN and NOTIFY. */
@@ -41,6 +43,7 @@ export type Capability = keyof Capabilities;
 const POSTGRES: Capabilities = {
   discardAll: true,
   copyUnderSavepoint: true,
+  copyHeader: true,
   serializable: true,
   notifications: true,
   largeObjects: true,
@@ -74,6 +77,7 @@ const OPENGAUSS: Capabilities = {
 const GAUSSDB_DWS: Capabilities = {
   ...OPENGAUSS,
   copyUnderSavepoint: false,
+  copyHeader: false,
   preparedTransactions: false,
   scrollableCursors: false,
   sessionReadOnly: false,

@@ -2,7 +2,12 @@ import { createHash, createHmac } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { answerRequest } from './answer-request.ts';
-import { type AuthRequest, isGaussRequest, parseAuthRequest, refuseAuthCode } from './auth-request.ts';
+import {
+  type AuthRequest,
+  isGaussRequest,
+  parseAuthRequest,
+  refuseAuthCode,
+} from './auth-request.ts';
 import { clientProof, deriveKeys, serverSignature } from './derive-keys.ts';
 
 /**
@@ -134,7 +139,11 @@ describe('the other logins of GaussDB', () => {
   it.each([
     ['too few iterations', 10, bodyOf(2, first.salt, first.token, int32(1))],
     ['negative iterations', 10, bodyOf(2, first.salt, first.token, int32(-1))],
-    ['iterations that would take minutes', 10, bodyOf(2, first.salt, first.token, int32(10_000_001))],
+    [
+      'iterations that would take minutes',
+      10,
+      bodyOf(2, first.salt, first.token, int32(10_000_001)),
+    ],
     ['a method that nobody knows', 10, bodyOf(9, first.salt, first.token, int32(10_000))],
     ['SHA256 under the code of SM3', 13, bodyOf(2, first.salt, first.token, int32(10_000))],
     ['a salt that is cut off', 10, bodyOf(2, first.salt.slice(2))],

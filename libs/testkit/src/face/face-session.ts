@@ -51,7 +51,7 @@ export class FaceSession {
   #answerTo: ((answer: string) => void) | undefined;
   #upstream: Upstream | undefined;
   #savepoints = 0;
-  #refusals: InjectedError[] = [];
+  readonly #refusals: InjectedError[] = [];
 
   constructor(client: Socket, rules: FaceRules) {
     this.#client = client;
@@ -131,15 +131,17 @@ export class FaceSession {
       return this.#refuse({ severity: 'FATAL', sqlstate: '0A000', message: text });
     }
     const texts = packet.toString('utf8', 8).split('\0');
-    this.#startup = new Map(texts.flatMap((name, i) => (i % 2 ? [] : [[name, texts[i + 1] ?? '']])));
+    this.#startup = new Map(
+      texts.flatMap((name, i) => (i % 2 ? [] : [[name, texts[i + 1] ?? '']])),
+    );
     const user = this.#startup.get('user') ?? '';
-    const { body, accepts } = challenge(user, this.#rules.role(user), minor);
+    const asked = challenge(user, this.#rules.role(user), minor);
     this.#answerTo = (answer) => {
       this.#answerTo = undefined;
-      if (accepts(answer)) void this.#open(user);
+      if (asked.accepts(answer)) void this.#open(user);
       else this.#refuse(LOGIN_DENIED);
     };
-    this.#tell(message('R', body));
+    this.#tell(message('R', asked.body));
   }
 
   /** The client is who it says: a session for it on the real server. */
@@ -152,7 +154,7 @@ export class FaceSession {
       application_name: this.#startup.get('application_name') ?? '',
       options: this.#startup.get('options') ?? '',
       client_encoding: 'UTF8',
-    } as pg.ClientConfig);
+    });
     client.on('error', () => undefined);
     const upstream = client as unknown as Upstream;
     const parameters = new Map<string, string>();

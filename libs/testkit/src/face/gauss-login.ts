@@ -1,6 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 
-import { type FaceRole, isProof, signatureOf, storeKeys, type StoredAs } from './gauss-keys.ts';
+import {
+  type FaceRole,
+  isProof,
+  signatureOf,
+  storeKeys,
+  type StoredAs,
+  type StoredKeys,
+} from './gauss-keys.ts';
 
 /** What the server asks the client, and how it judges the answer. */
 export interface Challenge {
@@ -9,20 +16,23 @@ export interface Challenge {
   accepts(answer: string): boolean;
 }
 
+/** What is stored with a password is made once, the salt with it; only the token is another each time. */
+const stored = new WeakMap<FaceRole, { readonly salt: Buffer; readonly keys: StoredKeys }>();
+
 /** A user that is not there is asked, too: nobody learns who is. */
-const NOBODY: FaceRole = { password: '' };
+const NOBODY: FaceRole = { password: 'nobody knows' };
 
 /**
  * The request that a GaussDB makes of a user, by the way that the password is stored and by the minor
  * version of the protocol. Source: openGauss-server, `auth.cpp`.
  */
-export function challenge(user: string, role: FaceRole | undefined, minor: number): Challenge {
-  const { password, storedAs = 'sha256', iterations = 10_000 } = role ?? NOBODY;
-  if (asksForMd5(storedAs, minor)) return askForMd5(user, password, role !== undefined);
+export function challenge(user: string, known: FaceRole | undefined, minor: number): Challenge {
+  const role = known ?? NOBODY;
+  const { password, storedAs = 'sha256', iterations = 10_000 } = role;
+  if (asksForMd5(storedAs, minor)) return askForMd5(user, password, known !== undefined);
   const hash = storedAs === 'sm3' ? 'sm3' : 'sha256';
-  const salt = randomBytes(32);
+  const { salt, keys } = storedFor(role, password, iterations, hash);
   const token = randomBytes(4);
-  const keys = storeKeys(password, salt, iterations, hash);
   const last =
     minor >= 51
       ? int32(iterations)
@@ -31,8 +41,23 @@ export function challenge(user: string, role: FaceRole | undefined, minor: numbe
   const fields = Buffer.from(salt.toString('hex') + token.toString('hex'));
   return {
     body: Buffer.concat([int32(code), int32(method), fields, last]),
-    accepts: (answer) => role !== undefined && isProof(keys, token, answer, hash),
+    accepts: (answer) => known !== undefined && isProof(keys, token, answer, hash),
   };
+}
+
+function storedFor(
+  role: FaceRole,
+  password: string,
+  iterations: number,
+  hash: 'sha256' | 'sm3',
+): { readonly salt: Buffer; readonly keys: StoredKeys } {
+  let found = stored.get(role);
+  if (found === undefined) {
+    const salt = randomBytes(32);
+    found = { salt, keys: storeKeys(password, salt, iterations, hash) };
+    stored.set(role, found);
+  }
+  return found;
 }
 
 function asksForMd5(storedAs: StoredAs, minor: number): boolean {

@@ -33,7 +33,8 @@ const refusal = (sqlstate: string, message: string): InjectedError => ({ sqlstat
 const unsupported = (what: string): InjectedError => refusal('0A000', what);
 const syntax = (near: string): InjectedError =>
   refusal('42601', `syntax error at or near "${near}"`);
-const noColumn = (name: string): InjectedError => refusal('42703', `Column "${name}" does not exist.`);
+const noColumn = (name: string): InjectedError =>
+  refusal('42703', `Column "${name}" does not exist.`);
 const noFunction = (name: string): InjectedError =>
   refusal('42883', `function ${name} does not exist`);
 
@@ -54,7 +55,10 @@ const REFUSED: readonly (readonly [pattern: RegExp, error: InjectedError])[] = [
   [/\bwith\s+hold\b/i, unsupported('CURSOR ... WITH HOLD is not supported')],
   [/^\s*(move|fetch)\s+(backward|prior|first|last)/i, unsupported('cursor can only scan forward')],
   [/\bsession\s+characteristics\b[^;]*\bread\s+only\b/i, unsupported('SET SESSION READ ONLY')],
-  [/\bdefault_transaction_read_only\b/i, unsupported('default_transaction_read_only cannot be set')],
+  [
+    /\bdefault_transaction_read_only\b/i,
+    unsupported('default_transaction_read_only cannot be set'),
+  ],
   [
     /^\s*create\s+(extension|rule|domain|cast|operator|collation)\b/i,
     unsupported('This statement is not yet supported.'),
@@ -62,6 +66,10 @@ const REFUSED: readonly (readonly [pattern: RegExp, error: InjectedError])[] = [
   [/\b(txid_status|pg_xact_status)\s*\(/i, noFunction('txid_status(bigint)')],
   // COPY of later versions
   [/^\s*copy\b[^]*\b(on_error|reject_limit|log_verbosity|force_null)\b/i, syntax('ON_ERROR')],
+  [
+    /^\s*copy\b[^]*\bto\s+stdout\b[^]*\bheader\b(?!\s+(?:false|off))/i,
+    refusal('22023', 'HEADER of an export needs FILEHEADER'),
+  ],
   [/^\s*copy\b[^]*\bfrom\s+program\b/i, syntax('PROGRAM')],
   // Catalogues, functions and grammar after PostgreSQL 9.2
   [/\battidentity\b/i, noColumn('attidentity')],
@@ -103,11 +111,16 @@ const REWRITES: readonly (readonly [RegExp, string | ((...parts: string[]) => st
     /(?<![\w.])(pg_(?:cancel|terminate)_backend)\(\s*([\w.$]+(?:\(\))?)\s*\)/gi,
     (_, name = '', pid = '') => `${name}((${pid}::int8 - ${PID_OFFSET}::int8)::int4)`,
   ],
-  [/(?<![\w.])pg_backend_pid\(\)/gi, `(SELECT pg_backend_pid() + ${PID_OFFSET}::int8 AS pg_backend_pid)`],
+  [
+    /(?<![\w.])pg_backend_pid\(\)/gi,
+    `(SELECT pg_backend_pid() + ${PID_OFFSET}::int8 AS pg_backend_pid)`,
+  ],
   [
     /(?<![\w.])pg_stat_activity\b(?:\s+(?:as\s+)?([a-z_]\w*))?/gi,
     (_, word = '') =>
-      word === '' || NO_ALIAS.test(word) ? `${ACTIVITY} pg_stat_activity ${word}` : `${ACTIVITY} ${word}`,
+      word === '' || NO_ALIAS.test(word)
+        ? `${ACTIVITY} pg_stat_activity ${word}`
+        : `${ACTIVITY} ${word}`,
   ],
   // Where it keeps its word it is silently done at a lower level.
   [/\bisolation\s+level\s+serializable\b/gi, 'ISOLATION LEVEL REPEATABLE READ'],
