@@ -16,7 +16,7 @@ import {
 } from './rejects/publish-rejects.ts';
 import { settleCommit } from './settle-commit.ts';
 import { waitForClaim } from './wait-for-claim.ts';
-import { createContentDigest, digestFile } from './source/content-digest.ts';
+import { createContentDigest, digestContent } from './source/content-digest.ts';
 
 /** The transaction found, at its end, that another run has stored the same content. */
 class ContentKnown extends Error {
@@ -178,7 +178,7 @@ async function findByHash(
   const onProgress = (bytesRead: number): void => {
     recorder.progress(bytesRead, 0);
   };
-  const digest = await digestFile(file, onProgress, signal);
+  const digest = await digestContent(file, plan.reading, onProgress, signal);
   await file.assertUnchanged(file.version.bytes);
   const original = await ledger.findContent(plan.target.oid, digest, slot, generation);
   if (original === undefined) return undefined;

@@ -43,7 +43,9 @@ export function planRejects(
   mapping: ColumnMapping,
 ): RejectPlan | undefined {
   if (spec.onError !== 'continue' || facts.rejects === undefined) return undefined;
-  const obstacle = hasFileOffsets(facts.source.head.reading)
+  const { reading } = facts.source.head;
+  const keepsRecords = hasFileOffsets(reading) || reading.json?.keepsLine === true;
+  const obstacle = keepsRecords
     ? obstacleOf(facts.rejects)
     : 'the file is rewritten while it is read, so the bytes of a refused record are not known';
   if (obstacle !== undefined) {
