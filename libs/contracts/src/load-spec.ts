@@ -80,6 +80,13 @@ export const loadSpecSchema = z.strictObject({
   slot: storable.default(''),
   /** Load again although the ledger knows the content; recorded. */
   force: z.boolean().default(false),
+  /** A file that was written to less than so many milliseconds ago may not be complete: it is refused. */
+  settleMs: z.int().nonnegative().default(0),
+  /** A suffix such as `.done`: a file is complete when one of its name with this suffix lies beside it. */
+  doneMarker: z
+    .string()
+    .regex(/^[^/\\\0]+$/, 'is a suffix such as .done')
+    .optional(),
   /** What a packed file may be unpacked; a limit for archives that are made to do harm. */
   maxUnpackedBytes: z.int().positive().default(MAX_UNPACKED_BYTES),
   /** Unpacked bytes for each byte of a packed file, from 64 MiB on. */

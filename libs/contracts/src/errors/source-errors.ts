@@ -22,6 +22,21 @@ export const SOURCE_ERRORS = define({
     meaning: 'The source changed while it was read; the load was rolled back.',
     advice: 'Wait until the file is complete, then run the load again.',
   },
+  SOURCE_INCOMPLETE: {
+    retry: 'retry',
+    meaning: 'The source is, or may be, still being written.',
+    advice: 'Wait until it is complete and has its final name, then run the load again.',
+  },
+  NO_FILES: {
+    retry: 'never',
+    meaning: 'A folder or pattern has no file that can be loaded.',
+    advice: 'Check the path, and quote a pattern so that the shell leaves it alone.',
+  },
+  FILES_DIFFER: {
+    retry: 'never',
+    meaning: 'Files that are to be loaded together have different fields or formats.',
+    advice: 'Load them apart, or leave out the one that is named.',
+  },
   EMPTY_SOURCE: {
     retry: 'never',
     meaning: 'The source has zero bytes.',
