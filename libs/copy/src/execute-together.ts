@@ -41,7 +41,7 @@ export async function executeTogether(
   connection: Connection,
 ): Promise<LoadReport[]> {
   const parts: Part[] = [];
-  let isStored = false;
+  const reached = { isStored: false };
   try {
     for (const execution of executions) parts.push(await begin(execution));
     const open = parts.filter(({ report }) => report === undefined);
@@ -49,14 +49,14 @@ export async function executeTogether(
     if (first !== undefined) {
       await connection.transaction(async () => {
         for (const part of open) await store(part, connection);
-        isStored = true;
+        reached.isStored = true;
       }, transactionOptions(first.execution));
     }
   } catch (error) {
     const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
     const claimed = parts.flatMap((part) => (part.claimed === undefined ? [] : [part]));
     const [witness] = claimed.filter(({ counts }) => counts !== undefined);
-    if (!isLost || !isStored) {
+    if (!isLost || !reached.isStored) {
       await recordFailures(claimed, error);
       throw error;
     }

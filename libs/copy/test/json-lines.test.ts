@@ -224,9 +224,10 @@ describe.each([postgres18()])('JSON Lines on $name', (server) => {
           'select x, y, z from t order by i',
         );
         const read = stored.map((row, i) =>
-          ['x', 'y', 'z'].map((key, k) => {
+          ['x', 'y', 'z'].map((key, k): unknown => {
             const isText = typeof said[i]?.[k] === 'string';
-            return row[key] == null || isText ? row[key] : JSON.parse(row[key]);
+            const text = row[key] ?? null;
+            return text === null || isText ? text : JSON.parse(text);
           }),
         );
         expect(read).toEqual(said);

@@ -7,6 +7,7 @@ type Foreign = readonly [mark: RegExp, name: string, advice?: string];
 const SAVE_AS_CSV = 'Save the sheet as CSV, or as “CSV UTF-8” where there is a choice.';
 const UNPACK = 'Unpack it, and load the files that are in it.';
 
+/* eslint-disable no-control-regex -- control characters are what is looked for */
 /** Formats that are told by their first bytes, read as Latin-1, and what to do with them. */
 const FOREIGN: readonly Foreign[] = [
   [/^PK\x03\x04.{26}(?:\[Content_Types\]|xl\/|_rels\/)/s, 'an .xlsx workbook', SAVE_AS_CSV],
@@ -33,6 +34,8 @@ const FOREIGN: readonly Foreign[] = [
     'Write one object on each line, for example with `jq -c ".[]" FILE > FILE.jsonl`.',
   ],
 ];
+
+/* eslint-enable no-control-regex */
 
 /**
  * Whether a file is what nobody can load, whatever its name says.

@@ -1,4 +1,4 @@
-import { CopylineError, type LoadSpec } from '@copyline/contracts';
+import { CopylineError } from '@copyline/contracts';
 
 import { CsvScanner } from '../csv/scanner.ts';
 import { FILE_START, type ScanPosition } from '../csv/scanning.ts';

@@ -1,4 +1,4 @@
-import { CopylineError } from '@copyline/contracts';
+import { asCopylineError } from '@copyline/contracts';
 
 import { excerptOf } from '../../csv/excerpt.ts';
 import type { Reject } from '../../rejects/reject.ts';
@@ -23,7 +23,7 @@ export async function* jsonAsCsv(feed: ByteFeed, layout: JsonLayout): AsyncGener
   let line = 0;
   for await (const { bytes, offset, isTooLong } of wholeLines(feed, layout.maxRecordBytes)) {
     const base = (layout.textOffset ?? 0) + offset;
-    let fault: unknown;
+    let fault: Error | undefined;
     for (let start = 0; start < bytes.length && fault === undefined;) {
       const lineFeed = bytes.indexOf(LF, start);
       const end = lineFeed < 0 ? bytes.length : lineFeed;
@@ -62,8 +62,8 @@ interface LinePlace {
   readonly line: number;
 }
 
-function placed(error: unknown, place: LinePlace): unknown {
-  if (!(error instanceof JsonFault)) return error;
+function placed(error: unknown, place: LinePlace): Error {
+  if (!(error instanceof JsonFault)) return asCopylineError(error);
   const { layout, bytes, start, end, base, line } = place;
   const record = error.code === 'RECORD_TOO_LARGE' ? place.record + 1 : place.record;
   return new FaultInFile(error.code, error.message, {
@@ -114,6 +114,6 @@ function faultOf(line: Buffer, layout: JsonLayout): JsonFault | undefined {
     return undefined;
   } catch (error) {
     if (error instanceof JsonFault) return error;
-    throw error instanceof Error ? error : new CopylineError('INTERNAL', String(error));
+    throw error;
   }
 }

@@ -20,6 +20,7 @@ export function compressionOf(start: Buffer): Compression {
     if (magic === ZSTD_FRAME || isSkippableFrame(magic)) return 'zstd';
   }
   // `BZh`, a digit, then the magic of a block or of the end: three letters alone may begin a header.
+  // eslint-disable-next-line no-control-regex -- the magic has one
   if (/^BZh[1-9](?:1AY&SY|\x17rE8P\x90)/.test(start.toString('latin1'))) return 'bzip2';
   return 'none';
 }

@@ -36,11 +36,11 @@ async function* unpackedBy(
   unpacker: Gunzip,
   step: (done: (error?: Error | null) => void) => unknown,
 ): AsyncGenerator<Buffer, void> {
-  let isDone = false;
+  // In an object, because what is written by callbacks is written unseen.
+  const state: { isDone: boolean; failure?: unknown } = { isDone: false };
   let wake = (): void => undefined;
-  let failure: unknown;
   const onFailure = (error: unknown): void => {
-    failure ??= error;
+    state.failure ??= error;
     wake();
   };
   const onReadable = (): void => {
@@ -49,15 +49,15 @@ async function* unpackedBy(
   unpacker.on('error', onFailure).on('readable', onReadable).on('end', onReadable);
   try {
     step((error) => {
-      isDone = true;
+      state.isDone = true;
       if (error) onFailure(error);
       wake();
     });
     for (;;) {
-      if (failure !== undefined) throw asFault(failure);
+      if (state.failure !== undefined) throw asFault(state.failure);
       const chunk = unpacker.read() as Buffer | null;
       if (chunk !== null) yield chunk;
-      else if (isDone || unpacker.readableEnded) return;
+      else if (state.isDone || unpacker.readableEnded) return;
       else {
         await new Promise<void>((resolve) => {
           wake = resolve;
