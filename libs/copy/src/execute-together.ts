@@ -16,6 +16,7 @@ import {
   type ClaimedLoad,
 } from './execute-plan.ts';
 import type { Execution } from './execution.ts';
+import { Ledger } from './ledger/ledger.ts';
 import type { LoadCounts } from './load-progress.ts';
 import { rejectLog } from './rejects/publish-rejects.ts';
 
@@ -54,19 +55,29 @@ export async function executeTogether(
     }
   } catch (error) {
     const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
-    const claimed = parts.flatMap((part) => (part.claimed === undefined ? [] : [part]));
-    const [witness] = claimed.filter(({ counts }) => counts !== undefined);
     if (!isLost || !reached.isStored) {
-      await recordFailures(claimed, error);
+      await recordFailures(parts, error);
       throw error;
     }
-    // They share a COMMIT: one of them tells for all.
-    if (witness?.claimed === undefined) throw inDoubtWithoutLedger(error);
-    await settle(witness.execution, witness.claimed.plan, witness.claimed.identity, error);
+    await settleTogether(parts, error);
   }
-  const reports: LoadReport[] = [];
-  for (const part of parts) reports.push(await end(part));
-  return reports;
+  const own = connection.isUsable ? undefined : await executions[0]?.connect();
+  try {
+    const reports: LoadReport[] = [];
+    for (const part of parts) reports.push(await end(part, own ?? connection));
+    return reports;
+  } finally {
+    await own?.close();
+  }
+}
+
+/** What was stored shares a COMMIT: one entry in the ledger tells for all. */
+async function settleTogether(parts: readonly Part[], lost: CopylineError): Promise<void> {
+  const stored = parts.filter(({ counts }) => counts !== undefined);
+  if (stored.length === 0) return;
+  const witness = stored.find(({ claimed }) => claimed !== undefined);
+  if (witness?.claimed === undefined) throw inDoubtWithoutLedger(lost);
+  await settle(witness.execution, witness.claimed.plan, witness.claimed.identity, lost);
 }
 
 /** The ledger's answer, or a claim. */
@@ -102,13 +113,17 @@ async function store(part: Part, connection: Connection): Promise<void> {
   }
 }
 
-async function end({ execution, claimed, report, counts, knownDigest }: Part): Promise<LoadReport> {
+/** @param connection for what the ledger is still to be told: the one that was used, unless it is lost */
+async function end(part: Part, connection: Connection): Promise<LoadReport> {
+  const { claimed, report, counts, knownDigest } = part;
+  const execution = { ...part.execution, connection };
   if (report !== undefined) return report;
   if (counts !== undefined) return execution.recorder.loaded(counts);
   if (claimed === undefined || knownDigest === undefined) {
     throw new CopylineError('INTERNAL', 'A file has neither been stored nor found to be');
   }
-  return finishAsDuplicate(execution, claimed.ledger, claimed.identity, claimed.plan, knownDigest);
+  const ledger = new Ledger(connection, claimed.plan.schema);
+  return finishAsDuplicate(execution, ledger, claimed.identity, claimed.plan, knownDigest);
 }
 
 async function recordFailures(parts: readonly Part[], error: unknown): Promise<void> {

@@ -1,11 +1,12 @@
 import type { LoadSpecInput } from '@copyline/contracts';
+import { connect } from '@copyline/dws-client';
 import { postgres18 } from '@copyline/testkit';
 import fc from 'fast-check';
 import { readFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
-import { describeTable } from '../src/index.ts';
+import { describeTable, replayRejects } from '../src/index.ts';
 import { RUNS } from './csv-arbitrary.ts';
 import { expectNothingStored, useLoading } from './csv-loading.ts';
 
@@ -172,6 +173,12 @@ describe.each([postgres18()])('JSON Lines on $name', (server) => {
     await loading.db.sql('alter table t drop constraint t_a_check');
     const again = await loading.load(rejectsFile, { onError: 'continue' });
     expect(again).toMatchObject({ rowsLoaded: 1, rowsRejected: 2 });
+    const replayed = await replayRejects(
+      report.loadId ?? '',
+      { ledgerSchema: loading.db.schema },
+      { connect: () => connect({ target: loading.db.url() }), database: 'd' },
+    );
+    expect(replayed.report).toMatchObject({ error: null, rowsLoaded: 1, rowsRejected: 2 });
     const strict = await loading.load(path, { slot: 'strict' });
     expect(strict.error).toMatchObject({ code: 'VALUE_REFUSED', record: 2, line: 2, column: 'a' });
   });

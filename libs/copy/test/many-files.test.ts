@@ -1,6 +1,6 @@
 import type { LoadReport } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
-import { testServers, useTestDatabase } from '@copyline/testkit';
+import { startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -134,6 +134,33 @@ describe.each(testServers())('many files on $name', (server) => {
     expect(report).toMatchObject({ error: null, rowsLoaded: 2, rowsRejected: 2 });
     expect(await rows()).toEqual([{ a: 1 }, { a: 3 }]);
     expect(await db.sql('select count(*)::int as n from reject')).toEqual([{ n: 2 }]);
+  });
+
+  it('F12 in one transaction: the ledger tells what became of a COMMIT whose answer is lost', async () => {
+    await db.sql('create table t (a int, b text)');
+    const folder = await folderOf({
+      '1.csv': 'a,b\n1,x\n',
+      '2.csv': 'a,b\n2,x\n',
+      '3.csv': 'a,b\n2,x\n',
+    });
+    const proxy = await startFaultProxy(server);
+    onTestFinished(() => proxy.close());
+    const input = { into: `${db.schema}.t`, ledgerSchema: db.schema };
+    let isArmed = false;
+    const through: LoadDeps = {
+      connect: () => connect({ target: proxy.url(db) }),
+      database: 'd',
+      onProgress: ({ phase }) => {
+        if (phase !== 'commit' || isArmed) return;
+        isArmed = true;
+        proxy.dropReply(/^COMMIT$/);
+      },
+    };
+    const { report } = await loadFiles([folder], input, through, { atomic: true });
+    expect(report).toMatchObject({ error: null, status: 'loaded' });
+    expect(report.files.map((file) => file.deduplicated)).toEqual([false, false, true]);
+    expect(report.warnings.map(({ code }) => code)).toEqual(['COMMIT_SETTLED']);
+    expect(await rows()).toEqual([{ a: 1 }, { a: 2 }]);
   });
 
   it('files that may not be complete, or are no files', async () => {

@@ -1,9 +1,11 @@
+import { connect } from '@copyline/dws-client';
 import { postgres18 } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
 import { truncate, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 
+import { describeTable, validateLoad } from '../src/index.ts';
 import { expectNothingStored, useLoading } from './csv-loading.ts';
 
 /** The programs that people pack with. */
@@ -165,6 +167,19 @@ describe.each([postgres18()])('packed files on $name', (server) => {
     expect((await loading.load(path)).error).toMatchObject({ code: 'EMPTY_SOURCE' });
     await truncate(path, 0);
     expect((await loading.load(path)).error).toMatchObject({ code: 'EMPTY_SOURCE' });
+  });
+
+  it('is validated and described as what it holds', async () => {
+    await table();
+    const path = await loading.write(packed('zstd', 'a,b\n1,x\nq,\n'), 'in.csv.zst');
+    const { report } = await validateLoad(
+      { source: { path }, into: `${loading.db.schema}.t` },
+      { connect: () => connect({ target: loading.db.url() }), database: 'd' },
+    );
+    expect(report).toMatchObject({ status: 'invalid', rowsValid: 1, isComplete: true });
+    expect(report.rejects).toMatchObject([{ record: 2, line: 3, column: 'a' }]);
+    const { columns } = await describeTable({ source: { path }, into: 't' }, () => undefined);
+    expect(columns.map(({ type }) => type)).toEqual(['text', 'text']);
   });
 
   it('makes the table, and reads other encodings', async () => {
