@@ -45,6 +45,12 @@ export const TOOLS = [
     command: (input) => copyline(input, ['--lane', 'byte']),
     verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once', 'byte'),
   },
+  ...['gzip', 'zstd'].map((method) => ({
+    name: `copyline, ${method}`,
+    missing: () => whyNot(method, ['--version']),
+    command: (input) => copyline({ ...input, file: packed(input.file, method) }, []),
+    verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once', 'binary'),
+  })),
   {
     name: 'copyline, no ledger',
     command: (input) => copyline(input, ['--ledger', 'none']),
@@ -90,6 +96,16 @@ export const TOOLS = [
 function copyline({ file, table, server }, more) {
   const args = [COPYLINE, 'load', file, '--into', table, '--target', server.conninfo, '--json'];
   return { file: process.execPath, args: [...args, ...more], env: server.env };
+}
+
+/** The file as a program packs it by default; made once, before anything is measured. */
+function packed(file, method) {
+  const suffix = { gzip: '.gz', zstd: '.zst' }[method];
+  const target = `${file}${suffix}`;
+  if (!existsSync(target)) {
+    execFileSync(method, ['-q', '-k', '-f', file]);
+  }
+  return target;
 }
 
 function client(script, { file, table, server }) {

@@ -52,6 +52,8 @@ export const fileReportSchema = z.strictObject({
   digest: z.string().nullable(),
   rowsParsed: count,
   rowsLoaded: count,
+  /** Whether its content was in the target before. */
+  deduplicated: z.boolean().default(false),
 });
 
 /**

@@ -5,6 +5,11 @@ import { columnMappingSchema, storable } from './column-mapping.ts';
 /** 64 MiB: far above any sane record, far below what an unclosed quote would take. */
 const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
+/** 1 TiB: more than a load takes in a day. */
+const MAX_UNPACKED_BYTES = 2 ** 40;
+/** Files of records shrink to a tenth, at most to a hundredth; zeros, to a thousandth with gzip. */
+const MAX_UNPACK_RATIO = 500;
+
 /** `100` records, or `0.5%` of all records. */
 export const rejectLimitSchema = z.union([
   z.int().nonnegative(),
@@ -55,7 +60,8 @@ export const loadSpecSchema = z.strictObject({
   }),
   /** `table` or `schema.table`, with SQL's rules: unquoted names fold to lower case. */
   into: storable.min(1),
-  format: z.literal('csv').default('csv'),
+  /** Default: JSON Lines where the name or the first bytes say so, else CSV. */
+  format: z.enum(['csv', 'jsonl']).optional(),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
   /** How the records reach the server. Default: the fastest lane that can take them. */
   lane: z.enum(['binary', 'text', 'byte', 'tolerant']).optional(),
@@ -74,6 +80,17 @@ export const loadSpecSchema = z.strictObject({
   slot: storable.default(''),
   /** Load again although the ledger knows the content; recorded. */
   force: z.boolean().default(false),
+  /** A file that was written to less than so many milliseconds ago may not be complete: it is refused. */
+  settleMs: z.int().nonnegative().default(0),
+  /** A suffix such as `.done`: a file is complete when one of its name with this suffix lies beside it. */
+  doneMarker: z
+    .string()
+    .regex(/^[^/\\\0]+$/, 'is a suffix such as .done')
+    .optional(),
+  /** What a packed file may be unpacked; a limit for archives that are made to do harm. */
+  maxUnpackedBytes: z.int().positive().default(MAX_UNPACKED_BYTES),
+  /** Unpacked bytes for each byte of a packed file, from 64 MiB on. */
+  maxUnpackRatio: z.number().min(1).default(MAX_UNPACK_RATIO),
   maxRecordBytes: z.int().positive().default(MAX_RECORD_BYTES),
   /** What a record that is refused does: end the load, or be kept as a reject while the load goes on. */
   onError: z.enum(['abort', 'continue']).default('abort'),

@@ -16,7 +16,8 @@ import type { Reject } from './rejects/reject.ts';
 import type { RejectLog } from './rejects/reject-log.ts';
 import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
-import { errorInFile } from './source/reading.ts';
+import { rejectInFile } from './source/json-lines/json-as-csv.ts';
+import { errorInFile, hasFileOffsets } from './source/reading.ts';
 
 /** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
 const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
@@ -104,6 +105,7 @@ async function copyGoingOn(
   log: RejectLog,
 ): Promise<CopiedRows> {
   if (statementBefore !== undefined) await connection.query(statementBefore);
+  const { json } = plan.reading;
   const stage = new RowStage(connection, stagePlan, plan, signal);
   let refused: Reject[] = [];
   try {
@@ -118,7 +120,12 @@ async function copyGoingOn(
       connection,
       stage,
       log,
-      sourceBytes: plan.reading.end,
+      // How many bytes the scanner will have read in all is known of a file that is read as it is.
+      sourceBytes:
+        plan.reading.compression === 'none' && hasFileOffsets(plan.reading)
+          ? plan.reading.end
+          : undefined,
+      inFile: json && ((reject): Reject => rejectInFile(reject, json)),
       signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);

@@ -7,6 +7,7 @@ import { columnDefinition, createdTypes, createTable } from './plan/create-table
 import { columnsOf, mapFields } from './plan/map-fields.ts';
 import { parseTableName } from './plan/table-name.ts';
 import { parseSpec } from './run-load.ts';
+import { withKeys } from './source/json-lines/read-keys.ts';
 import { LocalFile } from './source/local-file.ts';
 import { readSourceHead } from './source/source-head.ts';
 
@@ -38,7 +39,9 @@ export async function describeTable(
   const table = parseTableName(spec.into);
   await using file = await LocalFile.open(spec.source);
   try {
-    const head = await readSourceHead(file, spec);
+    const start = await readSourceHead(file, spec);
+    const isJson = start.reading.format === 'jsonl';
+    const head = isJson ? await withKeys(file, spec, start, undefined, signal) : start;
     const source = { name: file.name, canonical: file.canonical, version: file.version, head };
     const mapping = mapFields(spec, source, undefined);
     const bytesTotal = file.version.bytes;

@@ -17,10 +17,10 @@ import {
 } from './rejects/publish-rejects.ts';
 import { settleCommit } from './settle-commit.ts';
 import { waitForClaim } from './wait-for-claim.ts';
-import { createContentDigest, digestFile } from './source/content-digest.ts';
+import { createContentDigest, digestContent } from './source/content-digest.ts';
 
 /** The transaction found, at its end, that another run has stored the same content. */
-class ContentKnown extends Error {
+export class ContentKnown extends Error {
   readonly digest: string;
 
   constructor(digest: string) {
@@ -56,28 +56,47 @@ async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
   } catch (error) {
     await files?.discard();
     const known = asCopylineError(error);
-    throw known.code === 'COMMIT_UNKNOWN'
-      ? new CopylineError('IN_DOUBT', 'The answer to COMMIT was lost, and there is no ledger', {
-          cause: known,
-          commitState: 'unknown',
-          advice: 'Look into the target table before loading again.',
-        })
-      : error;
+    throw known.code === 'COMMIT_UNKNOWN' ? inDoubtWithoutLedger(known) : error;
   }
 }
 
-async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<LoadReport> {
+export function inDoubtWithoutLedger(cause: unknown): CopylineError {
+  return new CopylineError('IN_DOUBT', 'The answer to COMMIT was lost, and there is no ledger', {
+    cause,
+    commitState: 'unknown',
+    advice: 'Look into the target table before loading again.',
+  });
+}
+
+/** A load that the ledger has given the right to store its source. */
+export interface ClaimedLoad {
+  readonly plan: LedgerPlan;
+  readonly ledger: Ledger;
+  readonly identity: LoadIdentity;
+  readonly claim: Claim;
+  /** The content is in the target already: found by hashing the file first. */
+  readonly known: { readonly original: DoneLoad; readonly digest: string } | undefined;
+}
+
+export async function claimLoad(execution: Execution, plan: LedgerPlan): Promise<ClaimedLoad> {
   const ledger = new Ledger(execution.connection, plan.schema);
   const identity = identityOf(execution, plan);
   const known = plan.hashFirst ? await findByHash(execution, ledger, plan) : undefined;
   const claim = await claimWhenFree(execution, ledger, identity);
+  return { plan, ledger, identity, claim, known };
+}
+
+async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<LoadReport> {
+  const claimed = await claimLoad(execution, plan);
+  const { ledger, identity, known } = claimed;
   if (known !== undefined) return recordDuplicate(execution, ledger, identity, known);
 
   let counts: LoadCounts | undefined;
   try {
-    counts = await runTransaction(execution, ledger, identity, claim, (reached) => {
-      counts = reached;
-    });
+    counts = await execution.connection.transaction(async () => {
+      counts = await storeAndComplete(execution, claimed);
+      return counts;
+    }, transactionOptions(execution));
   } catch (error) {
     if (error instanceof ContentKnown) {
       return await finishAsDuplicate(execution, ledger, identity, plan, error.digest);
@@ -94,7 +113,7 @@ async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<L
 }
 
 /** @throws CopylineError when the lost COMMIT turns out not to have happened, or nobody can tell */
-async function settle(
+export async function settle(
   execution: Execution,
   plan: LedgerPlan,
   identity: LoadIdentity,
@@ -114,37 +133,35 @@ async function settle(
   );
 }
 
-async function runTransaction(
+/**
+ * The rows and the ledger's entry, inside a transaction of the caller.
+ *
+ * @throws ContentKnown when the content turns out to be in the target; the caller rolls back
+ */
+export async function storeAndComplete(
   execution: Execution,
-  ledger: Ledger,
-  identity: LoadIdentity,
-  claim: Claim,
-  onReady: (counts: LoadCounts) => void,
+  { ledger, identity, claim }: ClaimedLoad,
 ): Promise<LoadCounts> {
-  const { connection, plan, recorder } = execution;
+  const { plan, recorder } = execution;
   const digest = await createContentDigest();
-  return connection.transaction(async () => {
-    await ledger.lock(identity, claim);
-    const counts = await copyRecords(
-      execution,
-      digest,
-      rejectLog(plan, await openRejectTable(execution)),
-    );
-    const content = digest.text();
-    const isNew = await ledger.complete(identity, {
-      targetOid: await assertSameTable(execution),
-      digest: content,
-      report: recorder.loaded({ ...counts, digest: content }),
-      forced: plan.ledger?.forced === true,
-    });
-    if (!isNew) throw new ContentKnown(content);
-    throwIfAborted(execution.signal);
-    onReady({ ...counts, digest: content });
-    return { ...counts, digest: content };
-  }, transactionOptions(execution));
+  await ledger.lock(identity, claim);
+  const log = rejectLog(plan, await openRejectTable(execution));
+  const counts = await copyRecords(execution, digest, log);
+  const content = digest.text();
+  const isNew = await ledger.complete(identity, {
+    targetOid: await assertSameTable(execution),
+    digest: content,
+    report: recorder.loaded({ ...counts, digest: content }),
+    forced: plan.ledger?.forced === true,
+  });
+  if (!isNew) throw new ContentKnown(content);
+  throwIfAborted(execution.signal);
+  return { ...counts, digest: content };
 }
 
-function transactionOptions({ recorder }: Execution): Parameters<Connection['transaction']>[1] {
+export function transactionOptions({
+  recorder,
+}: Execution): Parameters<Connection['transaction']>[1] {
   return {
     isolation: 'read committed',
     readOnly: false,
@@ -180,7 +197,7 @@ async function findByHash(
   const onProgress = (bytesRead: number): void => {
     recorder.progress(bytesRead, 0);
   };
-  const digest = await digestFile(file, onProgress, signal);
+  const digest = await digestContent(file, plan.reading, onProgress, signal);
   await file.assertUnchanged(file.version.bytes);
   const original = await ledger.findContent(plan.target.oid, digest, slot, generation);
   if (original === undefined) return undefined;
@@ -188,7 +205,7 @@ async function findByHash(
   return { original, digest };
 }
 
-async function finishAsDuplicate(
+export async function finishAsDuplicate(
   execution: Execution,
   ledger: Ledger,
   identity: LoadIdentity,
@@ -209,7 +226,7 @@ async function finishAsDuplicate(
   return recordDuplicate(execution, ledger, identity, { original, digest });
 }
 
-async function recordDuplicate(
+export async function recordDuplicate(
   execution: Execution,
   ledger: Ledger,
   identity: LoadIdentity,
@@ -219,7 +236,7 @@ async function recordDuplicate(
   return answer(execution, known.original);
 }
 
-async function answer(execution: Execution, original: DoneLoad): Promise<LoadReport> {
+export async function answer(execution: Execution, original: DoneLoad): Promise<LoadReport> {
   const { connection, facts, plan, recorder } = execution;
   if (plan.ledger !== undefined && original.report.rowsRejected > 0) {
     await publishRejects(execution, plan.ledger, original.loadId);
@@ -269,7 +286,7 @@ function identityOf(execution: Execution, plan: LedgerPlan): LoadIdentity {
 }
 
 /** Best effort: a run that failed is recorded after its rollback, over any connection to be had. */
-async function recordFailure(
+export async function recordFailure(
   execution: Execution,
   plan: LedgerPlan,
   identity: LoadIdentity,

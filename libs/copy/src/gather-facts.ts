@@ -13,6 +13,7 @@ import {
 } from './plan/facts.ts';
 import { readRejectFacts } from './plan/reject-facts.ts';
 import type { TableName } from './plan/table-name.ts';
+import { withKeys } from './source/json-lines/read-keys.ts';
 import type { LocalFile } from './source/local-file.ts';
 import { readSourceHead } from './source/source-head.ts';
 
@@ -35,10 +36,12 @@ export async function gatherFacts(
     readonly signal: AbortSignal | undefined;
   },
 ): Promise<LoadFacts> {
-  const head = await readSourceHead(file, spec);
-  const source = { name: file.name, canonical, version: file.version, head };
+  const start = await readSourceHead(file, spec);
   const session = await readSessionFacts(connection);
   const table = await readTableFacts(connection, tableName);
+  const isJson = start.reading.format === 'jsonl';
+  const head = isJson ? await withKeys(file, spec, start, table?.columns, signal) : start;
+  const source = { name: file.name, canonical, version: file.version, head };
   const schema = table?.schema ?? tableName.schema ?? session.currentSchema;
   const schemaExists = schema === undefined || (await readSchemaExists(connection, schema));
   let ledger: LoadFacts['ledger'];

@@ -34,6 +34,11 @@ export type { VerifyOutcome } from './extract/manifest.ts';
 export { loadManifest } from './extract/load-manifest.ts';
 export type { ManifestLoadInput } from './extract/load-manifest.ts';
 
+// Several files
+export { loadFiles } from './files/load-files.ts';
+export type { FilesLoadInput } from './files/load-files.ts';
+export { meansSeveral } from './files/find-files.ts';
+
 // The ledger
 export { findRuns, readHistory } from './ledger/history.ts';
 export type { HistoryEntry } from './ledger/history.ts';

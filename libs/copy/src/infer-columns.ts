@@ -31,7 +31,9 @@ export async function inferColumns(
     const reader = new WindowReader(openFeed(file, reading, dataStart.byteOffset));
     const skipRefused = spec.onError === 'continue';
     const how = { skipRefused, signal, onProgress };
-    return await inferTypes({ reader, scanner, layout, dataStart, ...how });
+    const inferred = await inferTypes({ reader, scanner, layout, dataStart, ...how });
+    // Behind the fields there may be the line itself.
+    return inferred.slice(0, fieldNames.length);
   } catch (error) {
     throw error instanceof CopylineError ? errorInFile(error, reading) : error;
   }

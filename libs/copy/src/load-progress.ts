@@ -120,7 +120,11 @@ export class LoadRecorder {
     return {
       ...now,
       loadId: original.loadId,
-      files: original.files.map((file) => ({ ...file, source: this.#source })),
+      files: original.files.map((file) => ({
+        ...file,
+        source: this.#source,
+        deduplicated: true,
+      })),
       rowsParsed: original.rowsParsed,
       rowsLoaded: original.rowsLoaded,
       rowsRejected: original.rowsRejected,
@@ -171,6 +175,7 @@ export class LoadRecorder {
               digest: counts.digest ?? null,
               rowsParsed: counts.rowsParsed,
               rowsLoaded: counts.rowsLoaded,
+              deduplicated: false,
             },
           ]
         : [],

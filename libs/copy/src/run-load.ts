@@ -12,6 +12,8 @@ import { hostname } from 'node:os';
 
 import { assertDialect } from './csv/dialect.ts';
 import { executePlan } from './execute-plan.ts';
+import type { Execution } from './execution.ts';
+import { assertComplete } from './files/ready-file.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadProgress } from './load-progress.ts';
 import { assertMapping } from './plan/map-fields.ts';
@@ -76,6 +78,7 @@ export async function runLoad(
     if (spec.rejectsFile !== undefined) {
       await assertRejectsFile(spec.rejectsFile, spec.source.path);
     }
+    await assertComplete(spec.source, spec);
     await using file = await LocalFile.open(spec.source);
     return { report: await attemptUntilDone(run, file), error: undefined };
   } catch (error) {
@@ -122,7 +125,7 @@ function assertRejectsHavePlace({ onError, rejectLimit, rejectsFile, ledger }: L
 }
 
 /** What stays the same in all attempts of one load. */
-interface LoadRun {
+export interface LoadRun {
   readonly spec: LoadSpec;
   readonly table: TableName;
   readonly deps: LoadDeps;
@@ -143,7 +146,7 @@ async function attemptUntilDone(run: LoadRun, file: LocalFile): Promise<LoadRepo
         connection = await deps.connect(signal);
       }
       try {
-        return await attempt(run, file, connection);
+        return await executePlan(await prepareLoad(run, file, connection));
       } catch (error) {
         if (error instanceof ClaimIsFree) continue;
         restarts += 1;
@@ -155,11 +158,12 @@ async function attemptUntilDone(run: LoadRun, file: LocalFile): Promise<LoadRepo
   }
 }
 
-async function attempt(
+/** Everything about an attempt that is known before the first row moves. */
+export async function prepareLoad(
   { spec, table, deps, recorder, signal }: LoadRun,
   file: LocalFile,
   connection: Connection,
-): Promise<LoadReport> {
+): Promise<Execution> {
   throwIfAborted(signal);
   recorder.enter('inspect');
   const canonical = deps.canonicalSource ?? file.canonical;
@@ -167,7 +171,7 @@ async function attempt(
   const facts = await gatherFacts(spec, table, context);
   const plan = (deps.planLoad ?? planLoad)(spec, table, facts);
   recorder.begin(plan, randomUUID());
-  return executePlan({
+  return {
     spec,
     plan,
     facts,
@@ -182,7 +186,7 @@ async function attempt(
     connect: () => deps.connect(),
     whenBusy: deps.whenBusy ?? { action: 'fail', timeoutMs: 0 },
     settleTimeoutMs: deps.settleTimeoutMs ?? SETTLE_TIMEOUT_MS,
-  });
+  };
 }
 
 function isOvertaken(error: unknown, owner: string | undefined): boolean {

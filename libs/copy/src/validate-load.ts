@@ -14,6 +14,7 @@ import {
 import { randomUUID } from 'node:crypto';
 
 import { copyRecords } from './copy-records.ts';
+import { assertComplete } from './files/ready-file.ts';
 import { gatherFacts } from './gather-facts.ts';
 import { LoadRecorder, type LoadCounts, type LoadProgress } from './load-progress.ts';
 import { planLoad } from './plan/plan-load.ts';
@@ -81,6 +82,7 @@ async function run(
   const spec = { ...parsed, ledger: 'none' as const };
   const table = parseTableName(spec.into);
   if (spec.rejectsFile !== undefined) await assertRejectsFile(spec.rejectsFile, spec.source.path);
+  await assertComplete(spec.source, spec);
   await using file = await LocalFile.open(spec.source);
   recorder.enter('connect');
   await using connection = await deps.connect(signal);

@@ -249,7 +249,7 @@ const CASES: RefusedCase[] = [
   {
     name: 'C58 gzip',
     file: `⟦${rawByte(0x1f, 0x8b)}\u0008`,
-    error: { code: 'NOT_CSV', message: expect.stringContaining('gzip') as string },
+    error: { code: 'ARCHIVE_CORRUPT', message: expect.stringContaining('gzip') as string },
   },
   {
     name: 'C58 Parquet',

@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /** As a user runs them: with the built libraries, in a process of their own. */
-async function outputOf(example: string, target: string): Promise<string> {
+async function outputOf(example: string, ...args: string[]): Promise<string> {
   const file = fileURLToPath(new URL(`../../../examples/${example}`, import.meta.url));
-  const running = runProcess(process.execPath, [file, target]);
+  const running = runProcess(process.execPath, [file, ...args]);
   expect(await running.exit).toEqual({ code: 0, signal: null });
   expect(running.stderr).toBe('');
   return running.stdout;

@@ -9,6 +9,7 @@ import {
   parseDelimiter,
   parseEncoding,
   parseRejectLimit,
+  parseSeconds,
   type Encoding,
 } from './values.ts';
 
@@ -16,7 +17,7 @@ import {
 export interface LoadFlags extends MappingFlags {
   readonly into?: string;
   readonly create?: boolean;
-  readonly format?: 'csv';
+  readonly format?: 'csv' | 'jsonl';
   readonly delimiter?: string;
   readonly quote?: string;
   readonly escape?: string;
@@ -30,6 +31,10 @@ export interface LoadFlags extends MappingFlags {
   readonly encoding?: Encoding;
   readonly trim?: 'none' | 'unquoted' | 'all';
   readonly maxRecordSize?: number;
+  readonly maxUnpackedSize?: number;
+  readonly maxUnpackRatio?: number;
+  readonly settle?: number;
+  readonly doneMarker?: string;
   readonly ledger?: 'target' | 'none';
   readonly lane?: 'binary' | 'text' | 'byte' | 'tolerant';
   readonly slot?: string;
@@ -37,6 +42,30 @@ export interface LoadFlags extends MappingFlags {
   readonly allowEmpty?: boolean;
   readonly onError?: 'abort' | 'continue';
   readonly rejectLimit?: RejectLimit;
+}
+
+/** Not of `submit`, whose formats are those of extracts, too. */
+export function addFormatFlag(command: Command): Command {
+  return command.addOption(
+    new Option(
+      '--format <format>',
+      'format (default: JSON Lines where the name or the content says so, else CSV)',
+    ).choices(['csv', 'jsonl']),
+  );
+}
+
+/** Whether a file is complete. */
+export function addReadinessFlags(command: Command): Command {
+  return command
+    .option(
+      '--settle <seconds>',
+      'a file that was written to more recently may not be complete (default: 0)',
+      parseSeconds,
+    )
+    .option(
+      '--done-marker <suffix>',
+      'a file is complete when one of its name with this suffix is there, such as .done',
+    );
 }
 
 export function addDialectFlags(command: Command): Command {
@@ -66,7 +95,17 @@ export function addDialectFlags(command: Command): Command {
         'blanks and tabs around values are dropped, of unquoted fields or of all (default: none)',
       ).choices(['none', 'unquoted', 'all']),
     )
-    .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize);
+    .option('--max-record-size <size>', 'largest record (default: 64MB)', parseByteSize)
+    .option(
+      '--max-unpacked-size <size>',
+      'most that a packed file may unfold to (default: 1024GB)',
+      parseByteSize,
+    )
+    .option(
+      '--max-unpack-ratio <n>',
+      'most unpacked bytes for each byte, from 64 MB on (default: 500)',
+      parseCount,
+    );
 }
 
 export function addLaneFlag(command: Command): Command {
@@ -104,6 +143,7 @@ export function describedLoad(flags: LoadFlags): Description {
   const { skipFooter, comment, relaxedQuotes, encoding } = flags;
   const { into, columns, create, format, ledger, lane, slot } = flags;
   const { force, allowEmpty, maxRecordSize, onError, rejectLimit } = flags;
+  const { maxUnpackedSize, maxUnpackRatio, settle, doneMarker } = flags;
   const dialect = given({
     delimiter,
     quote,
@@ -123,7 +163,9 @@ export function describedLoad(flags: LoadFlags): Description {
     dialect,
     ...(Object.keys(mapping).length === 0 ? {} : { mapping }),
     ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
-    ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit }),
+    ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit, doneMarker }),
+    ...given({ maxUnpackedBytes: maxUnpackedSize, maxUnpackRatio }),
+    ...given({ settleMs: settle === undefined ? undefined : Math.round(settle * 1000) }),
   };
 }
 

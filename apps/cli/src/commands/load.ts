@@ -1,10 +1,13 @@
 import { DEFAULT_LEDGER_SCHEMA } from '@copyline/config';
 import { CopylineError, type LoadSpecInput } from '@copyline/contracts';
 import {
+  loadFiles,
   loadManifest,
+  meansSeveral,
   runLoad,
   type BusyPolicy,
   type LoadDeps,
+  type LoadOutcome,
   type ManifestLoadInput,
 } from '@copyline/copy';
 import { Option, type Command } from 'commander';
@@ -21,6 +24,8 @@ import { Interruption } from './interruption.ts';
 import {
   addActionFlags,
   addDialectFlags,
+  addFormatFlag,
+  addReadinessFlags,
   describedLoad,
   given,
   type LoadFlags,
@@ -35,6 +40,7 @@ interface LoadOptions extends TargetOptions, LoadFlags {
   readonly busyTimeout: number;
   readonly settleTimeout: number;
   readonly rejects?: string;
+  readonly atomic?: boolean;
 }
 
 /** Ten minutes: longer than most loads take, shorter than a night. */
@@ -45,8 +51,11 @@ const SETTLE_TIMEOUT_SECONDS = 30;
 export function addLoadCommand(program: Command): void {
   const command = program
     .command('load')
-    .description('load a CSV file, or the files of an extract, into a table, exactly once')
-    .argument('<file>', 'the CSV file; or the .manifest.json of an extract')
+    .description('load files, packed or not, or those of an extract, into a table, exactly once')
+    .argument(
+      '<files...>',
+      'CSV or JSON Lines, folders of them, patterns such as "in/*.csv"; or the .manifest.json of an extract',
+    )
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
     .option('--create', 'create the table from the data when it does not exist')
     .optionsGroup('Where:')
@@ -57,11 +66,11 @@ export function addLoadCommand(program: Command): void {
         .default('target'),
     )
     .option('--ledger-schema <name>', `schema of the ledger (default: ${DEFAULT_LEDGER_SCHEMA})`)
-    .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+    .optionsGroup('How the file is written:');
+  addDialectFlags(addFormatFlag(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).optionsGroup('What to do:');
-  addActionFlags(command)
+  addReadinessFlags(addActionFlags(command))
+    .option('--atomic', 'several files in one transaction: all of them or none')
     .option('--rejects <file>', 'file for the rejects, their reasons in <file>.jsonl')
     .addOption(
       new Option('--on-busy <action>', 'when another run is loading the same file')
@@ -80,13 +89,17 @@ export function addLoadCommand(program: Command): void {
       parseSeconds,
       SETTLE_TIMEOUT_SECONDS,
     )
-    .action((file: string, options: LoadOptions) =>
-      runCommand(options, (context) => load(file, options, context)),
+    .action((files: string[], options: LoadOptions) =>
+      runCommand(options, (context) => load(files, options, context)),
     );
 }
 
-async function load(file: string, options: LoadOptions, context: CommandContext): Promise<number> {
-  if (file === '-') {
+async function load(
+  files: readonly string[],
+  options: LoadOptions,
+  context: CommandContext,
+): Promise<number> {
+  if (files.includes('-')) {
     throw new CopylineError('USAGE', 'Standard input cannot be loaded', {
       advice: 'Save it to a file first: a load must be able to check its source again.',
     });
@@ -116,12 +129,32 @@ async function load(file: string, options: LoadOptions, context: CommandContext)
       progress.show(step);
     },
   };
-  const spec = specOf(file, options, ledgerSchemaOf(options, settings));
-  const outcome = isManifest(file)
-    ? await loadManifest(file, withoutForm(spec), deps, interruption.signal)
-    : await runLoad(spec, deps, interruption.signal);
+  const outcome = await loadWhatIsMeant(files, options, deps, {
+    ledgerSchema: ledgerSchemaOf(options, settings),
+    signal: interruption.signal,
+  });
   progress.clear();
   return tellLoad(outcome, options, context);
+}
+
+async function loadWhatIsMeant(
+  files: readonly string[],
+  options: LoadOptions,
+  deps: LoadDeps,
+  { ledgerSchema, signal }: { readonly ledgerSchema: string; readonly signal: AbortSignal },
+): Promise<LoadOutcome> {
+  const [file = ''] = files;
+  const spec = specOf(file, options, ledgerSchema);
+  const manifest = files.find(isManifest);
+  if (manifest !== undefined && (files.length > 1 || options.atomic === true)) {
+    throw new CopylineError('USAGE', `${manifest} is loaded by itself, file by file`);
+  }
+  if (manifest !== undefined) return loadManifest(manifest, withoutForm(spec), deps, signal);
+  if (files.length === 1 && options.atomic !== true && !(await meansSeveral(file))) {
+    return runLoad(spec, deps, signal);
+  }
+  const { source: _, ...input } = spec;
+  return loadFiles(files, input, deps, { atomic: options.atomic === true, signal });
 }
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {

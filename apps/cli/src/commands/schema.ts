@@ -12,7 +12,7 @@ import { countText } from '../output/numbers.ts';
 import { ProgressLine } from '../output/progress-line.ts';
 import { runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addDialectFlags, describedLoad, type LoadFlags } from './load-flags.ts';
+import { addDialectFlags, addFormatFlag, describedLoad, type LoadFlags } from './load-flags.ts';
 import { addMappingFlags } from './mapping-flags.ts';
 
 interface SchemaOptions extends CommonOptions, LoadFlags {}
@@ -21,10 +21,10 @@ export function addSchemaCommand(program: Command): void {
   const command = program
     .command('schema')
     .description('print the table that load --create would make of a file, and why')
-    .argument('<file>', 'the CSV file; no database is asked')
+    .argument('<file>', 'a file of CSV or JSON Lines, packed or not; no database is asked')
     .option('--into <table>', 'name of the table (default: the name of the file)')
     .optionsGroup('How the file is written:');
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addDialectFlags(addFormatFlag(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).action((file: string, options: SchemaOptions) =>
     runCommand(options, (context) => schema(file, options, context)),
   );
@@ -92,8 +92,11 @@ function reasonOf(because: Evidence | undefined): string {
     : `not ${insteadOf}: ${excerpt} in ${place}`;
 }
 
-/** `in/Orders 2026.csv` → `"Orders 2026"`. */
+/** `in/Orders 2026.csv.gz` → `"Orders 2026"`. */
 function tableNameOf(file: string): string {
-  const name = file.replace(/^.*[/\\]/, '').replace(/(?<=.)\.[^.]*$/, '');
+  const name = file
+    .replace(/^.*[/\\]/, '')
+    .replace(/(?<=.)\.(?:gz|zst|bz2)$/i, '')
+    .replace(/(?<=.)\.[^.]*$/, '');
   return /^[a-z_][a-z0-9_]*$/.test(name) ? name : `"${name.replaceAll('"', '""')}"`;
 }

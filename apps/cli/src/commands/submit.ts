@@ -16,7 +16,7 @@ import { openService } from '../service/open-service.ts';
 import type { ServiceClient } from '../service/service-client.ts';
 import { printError, runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addActionFlags, addDialectFlags } from './load-flags.ts';
+import { addActionFlags, addDialectFlags, addReadinessFlags } from './load-flags.ts';
 import { addMappingFlags } from './mapping-flags.ts';
 import { submittedWork, type SubmitFlags } from './submitted-work.ts';
 
@@ -58,10 +58,10 @@ export function addSubmitCommand(program: Command): void {
     )
     .optionsGroup('How the file is written:')
     .addOption(
-      new Option('--format <format>', 'format; parquet only of an extract').choices([
-        'csv',
-        'parquet',
-      ]),
+      new Option(
+        '--format <format>',
+        'format; jsonl only of a load, parquet of an extract',
+      ).choices(['csv', 'jsonl', 'parquet']),
     )
     .addOption(
       new Option('--compression <method>', 'of the files of an extract').choices([
@@ -76,8 +76,9 @@ export function addSubmitCommand(program: Command): void {
     command,
     "of a load: columns of the file's fields by position; of an extract: columns of the table",
   ).optionsGroup('What to do:');
-  addActionFlags(command).action((source: string | undefined, options: SubmitOptions) =>
-    runCommand(options, (context) => submit(source, options, context)),
+  addReadinessFlags(addActionFlags(command)).action(
+    (source: string | undefined, options: SubmitOptions) =>
+      runCommand(options, (context) => submit(source, options, context)),
   );
 }
 

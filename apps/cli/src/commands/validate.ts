@@ -1,6 +1,6 @@
 import type { LoadSpecInput } from '@copyline/contracts';
 import { validateLoad } from '@copyline/copy';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import { EXIT, exitCodeOfError } from '../exit-code.ts';
 import { ProgressLine } from '../output/progress-line.ts';
@@ -15,7 +15,9 @@ import {
 import { Interruption } from './interruption.ts';
 import {
   addDialectFlags,
+  addFormatFlag,
   addLaneFlag,
+  addReadinessFlags,
   describedLoad,
   given,
   type LoadFlags,
@@ -37,16 +39,15 @@ export function addValidateCommand(program: Command): void {
   const command = program
     .command('validate')
     .description('find all records that a table would refuse; nothing is stored')
-    .argument('<file>', 'the CSV file')
+    .argument('<file>', 'a file of CSV or JSON Lines, packed or not')
     .requiredOption('--into <table>', 'table that is to judge: table, schema.table')
     .option('--create', 'judge by the table that would be created, when it does not exist')
     .optionsGroup('Where:')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
-    .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+    .optionsGroup('How the file is written:');
+  addDialectFlags(addFormatFlag(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).optionsGroup('What to do:');
-  addLaneFlag(command)
+  addReadinessFlags(addLaneFlag(command))
     .option('--max-errors <n>', 'end when there are so many (default: find all)', parseCount)
     .option('--limit <n>', 'most errors to print', parseCount, PRINTED)
     .option('--rejects <file>', 'file for the refused records, their reasons in <file>.jsonl')

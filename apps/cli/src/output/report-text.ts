@@ -31,7 +31,15 @@ export function reportText(report: LoadReport, verbose: boolean, rejectsFile?: s
   const [file, ...others] = report.files;
   const bytes = report.files.reduce((sum, each) => sum + each.bytes, 0);
   const count = others.length === 0 ? '' : `${plural(report.files.length, 'file')}, `;
+  const before = report.files.filter(({ deduplicated }) => deduplicated);
   if (!report.deduplicated) add('source', `${source}, ${count}${bytesText(bytes)}`);
+  if (!report.deduplicated && before.length > 0) {
+    const known = before.reduce((sum, each) => sum + each.rowsLoaded, 0);
+    add(
+      'before',
+      `${plural(before.length, 'file')} with ${plural(known, 'row')} were loaded already`,
+    );
+  }
   add('target', report.target.database ?? '');
   add('time', timeText(report));
   if (report.rowsSuppressed > 0) {

@@ -22,6 +22,21 @@ export const SOURCE_ERRORS = define({
     meaning: 'The source changed while it was read; the load was rolled back.',
     advice: 'Wait until the file is complete, then run the load again.',
   },
+  SOURCE_INCOMPLETE: {
+    retry: 'retry',
+    meaning: 'The source is, or may be, still being written.',
+    advice: 'Wait until it is complete and has its final name, then run the load again.',
+  },
+  NO_FILES: {
+    retry: 'never',
+    meaning: 'A folder or pattern has no file that can be loaded.',
+    advice: 'Check the path, and quote a pattern so that the shell leaves it alone.',
+  },
+  FILES_DIFFER: {
+    retry: 'never',
+    meaning: 'Files that are to be loaded together have different fields or formats.',
+    advice: 'Load them apart, or leave out the one that is named.',
+  },
   EMPTY_SOURCE: {
     retry: 'never',
     meaning: 'The source has zero bytes.',
@@ -29,8 +44,28 @@ export const SOURCE_ERRORS = define({
   },
   NOT_CSV: {
     retry: 'never',
-    meaning: 'The source is not a CSV file but something else.',
+    meaning: 'The source is neither CSV nor JSON Lines but something else; the message says what.',
     advice: 'Unpack or convert it first.',
+  },
+  FORMAT_UNSUITABLE: {
+    retry: 'never',
+    meaning: 'What was asked for has no meaning in the format of the source.',
+    advice: 'Leave out what the message names, or name the format with --format.',
+  },
+  ARCHIVE_CORRUPT: {
+    retry: 'never',
+    meaning: 'A packed source is damaged, ends early, or goes on as something else.',
+    advice: 'Fetch it again; `gzip -t`, `zstd -t` or `bzip2 -t` test a file.',
+  },
+  ARCHIVE_TOO_LARGE: {
+    retry: 'never',
+    meaning: 'A packed source unfolds beyond the limits.',
+    advice: 'If that is right, raise --max-unpacked-size or --max-unpack-ratio.',
+  },
+  ARCHIVE_UNSUITABLE: {
+    retry: 'never',
+    meaning: 'What was asked for cannot be done with a source that is packed.',
+    advice: 'Unpack it first.',
   },
   UNSUPPORTED_ENCODING: {
     retry: 'never',
@@ -85,6 +120,27 @@ export const RECORD_ERRORS = define({
     retry: 'never',
     meaning: 'A record is larger than the limit; often a quote that is never closed.',
     advice: 'Check the quote that the message points at, or raise --max-record-size.',
+  },
+  INVALID_JSON: {
+    retry: 'never',
+    meaning: 'A line of JSON Lines is not one valid JSON object.',
+    advice: 'Correct the line at the place named; each line is one object.',
+  },
+  DUPLICATE_KEY: {
+    retry: 'never',
+    meaning: 'An object of JSON Lines has a key twice.',
+    advice: 'Decide which value is meant, and remove the other.',
+  },
+  UNKNOWN_KEY: {
+    retry: 'never',
+    meaning: 'An object of JSON Lines has a key that is not loaded.',
+    advice:
+      'Add a column, name all keys with --columns, or skip such keys with --extra-columns skip.',
+  },
+  MISSING_KEY: {
+    retry: 'never',
+    meaning: 'An object of JSON Lines lacks a key that is loaded.',
+    advice: 'Write null where there is no value, or let it be NULL with --missing-columns default.',
   },
   HEADER_INVALID: {
     retry: 'never',

@@ -216,11 +216,11 @@ export class CsvScanner {
           break;
         }
         this.end = end;
-        this.lineCount =
-          1 +
-          (this.#style === 'cr'
+        const inQuotes =
+          this.#style === 'cr'
             ? this.quotedCarriageReturns - carriageReturns
-            : this.quotedLineFeeds - lineFeeds);
+            : this.quotedLineFeeds - lineFeeds;
+        this.lineCount = this.#options.recordsAreLines === true ? 1 : 1 + inQuotes;
         this.#deliver(window);
         this.line += this.lineCount;
         this.#offset = this.#base + end;

@@ -12,6 +12,8 @@ export interface ScannerOptions {
   readonly blankLines: 'record' | 'skip' | 'trailing';
   /** A line of nothing but this byte is no record. */
   readonly padding?: number | undefined;
+  /** A record is one physical line of the source, whatever line ends stand inside of its quotes. */
+  readonly recordsAreLines?: boolean;
   /** A record of more bytes is refused. */
   readonly maxRecordBytes: number;
   /** NUL and bytes that are not UTF-8 are the caller's affair. Default: they are faults. */

@@ -39,8 +39,15 @@ const closers = new Uint8Array(DEEPEST);
  * @returns 0 when they are, REFUSE when they are not, ASK where that is not all
  */
 export function checkJson(bytes: Buffer, start: number, end: number, isBinary: boolean): number {
+  const p = skipValue(bytes, skipBlanks(bytes, start, end), end, isBinary);
+  if (p < 0) return p;
+  return skipBlanks(bytes, p, end) === end ? 0 : REFUSE;
+}
+
+/** Over a value that begins at `start`. @returns the place behind it; REFUSE or ASK as `checkJson` */
+export function skipValue(bytes: Buffer, start: number, end: number, isBinary: boolean): number {
   let depth = 0;
-  let p = skipBlanks(bytes, start, end);
+  let p = start;
   for (;;) {
     // A value begins here.
     if (p >= end) return REFUSE;
@@ -64,8 +71,8 @@ export function checkJson(bytes: Buffer, start: number, end: number, isBinary: b
     }
     // A value has ended here, or an empty container is about to.
     for (;;) {
+      if (depth === 0) return p;
       p = skipBlanks(bytes, p, end);
-      if (depth === 0) return p === end ? 0 : REFUSE;
       if (p >= end) return REFUSE;
       const next = bytes[p] as number;
       const closer = closers[depth - 1] as number;
@@ -83,7 +90,8 @@ export function checkJson(bytes: Buffer, start: number, end: number, isBinary: b
   }
 }
 
-function skipBlanks(bytes: Buffer, start: number, end: number): number {
+/** Over JSON's white space. */
+export function skipBlanks(bytes: Buffer, start: number, end: number): number {
   let p = start;
   for (; p < end; p += 1) {
     const byte = bytes[p] as number;
@@ -117,7 +125,8 @@ function skipWord(bytes: Buffer, start: number, end: number, word: Buffer): numb
   return start + word.length;
 }
 
-function skipString(bytes: Buffer, start: number, end: number, isBinary: boolean): number {
+/** Over a string with its quotes. @returns the place behind it; REFUSE or ASK as `checkJson` */
+export function skipString(bytes: Buffer, start: number, end: number, isBinary: boolean): number {
   let p = start + 1;
   for (;;) {
     while (p < end && STRING_STOPS[bytes[p] as number] === 0) p += 1;
@@ -140,7 +149,7 @@ function skipString(bytes: Buffer, start: number, end: number, isBinary: boolean
 }
 
 /** The value of four hexadecimal digits; negative when there is anything else. */
-function codeAt(bytes: Buffer, p: number): number {
+export function codeAt(bytes: Buffer, p: number): number {
   return (
     ((HEX_VALUE[bytes[p] as number] as number) << 12) |
     ((HEX_VALUE[bytes[p + 1] as number] as number) << 8) |

@@ -25,7 +25,10 @@ export interface CopyChunksInput {
   readonly connection: Connection;
   readonly stage: RowStage;
   readonly log: RejectLog;
-  readonly sourceBytes: number;
+  /** What the pieces are made of, in bytes; `undefined` where that is not known before the end. */
+  readonly sourceBytes: number | undefined;
+  /** A reject as one of the file, where the records are made of something else. */
+  readonly inFile?: ((reject: Reject) => Reject) | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number, rowsParsed: number) => void;
 }
@@ -37,7 +40,7 @@ export interface CopyChunksInput {
  * @throws CopylineError what is not the fault of a record; `REJECT_LIMIT_EXCEEDED`
  */
 export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
-  const { log, sourceBytes } = input;
+  const { log, sourceBytes = Infinity, inFile = (reject: Reject): Reject => reject } = input;
   const copied = { bytesRead: 0, rowsParsed: 0, rowsBinary: 0, rowsText: 0, rowsStored: 0 };
   const chunks = gather(input);
   const sender = new ChunkSender(input);
@@ -51,9 +54,13 @@ export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
       copied[form === 'binary' ? 'rowsBinary' : 'rowsText'] += rows - (rejects.length - before);
       Object.assign(copied, { bytesRead, rowsParsed });
       rejects.sort((a, b) => a.record - b.record);
-      await log.add(rejects, { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
+      await log.add(rejects.map(inFile), { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
       input.onProgress(bytesRead, rowsParsed);
       if (log.hasEnough) break;
+    }
+    // Of how many records it is a share is known now.
+    if (sourceBytes === Infinity) {
+      await log.add([], { rowsParsed: copied.rowsParsed, bytesLeft: 0 });
     }
   } finally {
     // Whatever has failed, nobody reads the source any more afterwards.

@@ -95,6 +95,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
   assertLoadable(facts.table, columns);
   const fingerprint = fingerprintOf(spec, source.head.reading, mapping, columns);
   const ledger = planLedger(spec, facts, fingerprint);
+  const reading = readingOf(facts, mapping);
   return {
     target,
     columns,
@@ -102,13 +103,8 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     trim: spec.dialect.trim,
     columnsReport: columnsReport(mapping),
     lane: planLane(spec, facts, mapping),
-    reading: source.head.reading,
-    scanner: scannerOptions(
-      spec,
-      mapping.fieldNames.length,
-      mapping.fieldNames,
-      source.head.reading,
-    ),
+    reading,
+    scanner: scannerOptions(spec, mapping.fieldNames.length, mapping.fieldNames, reading),
     statementsBefore: [
       NOTICE_LOST_CLIENT,
       ...(facts.session.synchronousCommit === 'off' ? ['SET LOCAL synchronous_commit = on'] : []),
@@ -144,14 +140,27 @@ export function assertSameFingerprint(done: DoneLoad, fingerprint: string): void
 }
 
 /** @throws CopylineError `EMPTY_SOURCE` */
-function assertContent(spec: LoadSpec, { head, name, version }: LoadFacts['source']): void {
-  const isEmpty = version.bytes <= head.reading.bomBytes;
+function assertContent(spec: LoadSpec, { head, name }: LoadFacts['source']): void {
+  const { isEmpty } = head;
   if (!isEmpty && !(spec.dialect.header && head.header === undefined)) return;
   throw new CopylineError(
     'EMPTY_SOURCE',
-    isEmpty ? 'The source has no content' : 'The source has no header, only lines that are skipped',
+    isEmpty
+      ? 'The source has no content'
+      : head.reading.format === 'jsonl'
+        ? 'The source has no object with a key'
+        : 'The source has no header, only lines that are skipped',
     { source: name },
   );
+}
+
+/** In columns of JSON, the values of JSON Lines are stored as they are written. */
+function readingOf({ source, table }: LoadFacts, { fields }: ColumnMapping): Reading {
+  const { reading } = source.head;
+  if (reading.json === undefined) return reading;
+  const types = new Map(table?.columns.map(({ name, valueType }) => [name, valueType.name]));
+  const isJson = fields.map((field) => /^jsonb?$/.test(types.get(field?.column ?? '') ?? ''));
+  return { ...reading, json: { ...reading.json, isJson } };
 }
 
 function planTarget(table: TableName, facts: LoadFacts): LoadPlan['target'] {
@@ -215,7 +224,7 @@ function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): Ledg
  */
 function fingerprintOf(
   spec: LoadSpec,
-  { encoding }: Reading,
+  { encoding, format }: Reading,
   { fields, set }: ColumnMapping,
   columns: readonly string[],
 ): string {
@@ -224,7 +233,7 @@ function fingerprintOf(
   const hasOwnNulls = Object.keys(spec.mapping.nulls).length > 0;
   const parts = {
     version: FINGERPRINT_VERSION,
-    format: spec.format,
+    format,
     columns,
     dialect: [
       delimiter,

@@ -19,7 +19,16 @@ const FACTS: RejectFacts = {
   notNull: [],
 };
 
-const READING: Reading = { encoding: 'utf-8', bomBytes: 0, end: 9, tolerant: undefined };
+const READING: Reading = {
+  format: 'csv',
+  compression: 'none',
+  unpackLimits: { maxUnpackedBytes: 1, maxUnpackRatio: 1 },
+  encoding: 'utf-8',
+  bomBytes: 0,
+  end: 9,
+  tolerant: undefined,
+  json: undefined,
+};
 
 function plan(
   more: Partial<RejectFacts>,

@@ -47,7 +47,9 @@ export function planRejects(
     throw unsupported('the server has no COPY under a savepoint');
   }
   if (facts.rejects === undefined) return undefined;
-  const obstacle = hasFileOffsets(facts.source.head.reading)
+  const { reading } = facts.source.head;
+  const keepsRecords = hasFileOffsets(reading) || reading.json?.keepsLine === true;
+  const obstacle = keepsRecords
     ? obstacleOf(facts.rejects)
     : 'the file is rewritten while it is read, so the bytes of a refused record are not known';
   if (obstacle !== undefined) throw unsupported(obstacle);

@@ -1,6 +1,7 @@
 import { createXXHash128 } from 'hash-wasm';
 
 import type { LocalFile } from './local-file.ts';
+import { openContent, type Reading } from './reading.ts';
 
 /** Bytes hashed at a time when nothing else is done with them. */
 const BLOCK_BYTES = 1024 * 1024;
@@ -28,7 +29,26 @@ export async function createContentDigest(): Promise<ContentDigest> {
   };
 }
 
-/** Reads a whole file for its digest. */
+/** Reads a whole file for the digest of its content, which is the same however it is packed. */
+export async function digestContent(
+  file: LocalFile,
+  reading: Reading,
+  onProgress: (bytesRead: number) => void,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  if (reading.compression === 'none') return digestFile(file, onProgress, signal);
+  const digest = await createContentDigest();
+  const content = openContent(file, reading);
+  const block = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  while (!content.atEnd) {
+    signal?.throwIfAborted();
+    digest.update(block.subarray(0, await content.read(block, 0, BLOCK_BYTES)));
+    onProgress(content.fileBytesRead);
+  }
+  return digest.text();
+}
+
+/** Reads a whole file for the digest of its bytes as they lie. */
 export async function digestFile(
   file: LocalFile,
   onProgress: (bytesRead: number) => void,

@@ -1,4 +1,4 @@
-import { csvDialectSchema, type CsvDialect } from '@copyline/contracts';
+import { loadSpecSchema, type CsvDialect } from '@copyline/contracts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -23,9 +23,8 @@ async function headOf(
   await writeFile(path, content);
   await using file = await LocalFile.open({ path });
   return await readSourceHead(file, {
-    dialect: csvDialectSchema.parse(dialect),
+    ...loadSpecSchema.parse({ source: { path }, into: 't', dialect }),
     maxRecordBytes: 1024 * 1024,
-    lane: undefined,
   });
 }
 
@@ -123,11 +122,11 @@ interface HeadExpectation {
 describe('a head that is refused', () => {
   const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
   it.each([
-    ['gzip', hex('1f8b0800'), 'NOT_CSV', 'gzip'],
-    ['zstd', hex('28b52ffd'), 'NOT_CSV', 'zstd'],
-    ['bzip2', hex('425a6839 31415926'), 'NOT_CSV', 'bzip2'],
+    ['gzip', hex('1f8b0800'), 'ARCHIVE_CORRUPT', 'gzip'],
+    ['zstd', hex('28b52ffd'), 'ARCHIVE_CORRUPT', 'zstd'],
+    ['bzip2', hex('425a6839 314159265359'), 'ARCHIVE_CORRUPT', 'bzip2'],
     ['xz', hex('fd377a585a00'), 'NOT_CSV', 'xz'],
-    ['zip', hex('504b0304'), 'NOT_CSV', '.xlsx'],
+    ['zip', hex('504b0304'), 'NOT_CSV', 'zip'],
     ['Parquet', hex('50415231 1500'), 'NOT_CSV', 'Parquet'],
     ['PDF', Buffer.from('%PDF-1.7\n'), 'NOT_CSV', 'PDF'],
     ['xls', hex('d0cf11e0a1b11ae1'), 'NOT_CSV', '.xls'],

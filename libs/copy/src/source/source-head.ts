@@ -1,12 +1,11 @@
-import { CopylineError, type CsvDialect, type LoadSpec } from '@copyline/contracts';
+import { CopylineError } from '@copyline/contracts';
 
 import { CsvScanner } from '../csv/scanner.ts';
 import { FILE_START, type ScanPosition } from '../csv/scanning.ts';
 import { dialectBytes, PADDING, scannedDialect } from '../csv/dialect.ts';
-import { footerStart } from './footer.ts';
+import { chooseReading, type ReadingSpec } from './choose-reading.ts';
 import type { LocalFile } from './local-file.ts';
-import { errorInFile, hasFileOffsets, openFeed, type Reading } from './reading.ts';
-import { needsTolerance } from './tolerant-csv.ts';
+import { errorInFile, hasFileOffsets, openFeed, readContent, type Reading } from './reading.ts';
 import { WindowReader, type Window } from './window-reader.ts';
 
 const LF = 0x0a;
@@ -21,57 +20,23 @@ export interface SourceHead {
   /** Fields of the first record after the header; `undefined` when there is none. */
   readonly firstRecordFields: number | undefined;
   readonly reading: Reading;
+  /** Whether the source, unpacked, has nothing but a byte order mark. */
+  readonly isEmpty: boolean;
 }
-
-type Magic = readonly [bytes: readonly number[], name: string];
-const ANY_BYTE = -1;
-
-/** File formats that are told by their first bytes, and what to say about them. */
-const MAGICS: readonly Magic[] = [
-  [[0x1f, 0x8b], 'gzip data'],
-  [[0x28, 0xb5, 0x2f, 0xfd], 'zstd data'],
-  // `BZh`, a digit, the magic of the first block: three letters alone may begin a header.
-  [[0x42, 0x5a, 0x68, ANY_BYTE, 0x31, 0x41, 0x59, 0x26], 'bzip2 data'],
-  [[0xfd, 0x37, 0x7a, 0x58, 0x5a], 'xz data'],
-  [[0x50, 0x4b, 0x03, 0x04], 'a zip archive (or an .xlsx workbook)'],
-  // `PAR1` alone may begin a header; the next byte begins a structure of Thrift's compact protocol.
-  [[0x50, 0x41, 0x52, 0x31, 0x15], 'a Parquet file'],
-  [[0x25, 0x50, 0x44, 0x46, 0x2d], 'a PDF document'],
-  [[0xd0, 0xcf, 0x11, 0xe0], 'an .xls workbook'],
-];
-
-/** Byte order marks; the longer ones first. */
-const BOMS: readonly Magic[] = [
-  [[0xff, 0xfe, 0x00, 0x00], 'UTF-32LE'],
-  [[0x00, 0x00, 0xfe, 0xff], 'UTF-32BE'],
-  [[0xff, 0xfe], 'UTF-16LE'],
-  [[0xfe, 0xff], 'UTF-16BE'],
-  [[0xef, 0xbb, 0xbf], 'UTF-8'],
-];
-
-/** How two ASCII characters begin a file in an encoding without its byte order mark. */
-const FOREIGN_ASCII: readonly (readonly [pattern: RegExp, name: string])[] = [
-  // eslint-disable-next-line no-control-regex -- NUL bytes are what is looked for
-  [/^(?:[\x01-\x7f]\0{3}){2}/, 'UTF-32LE'],
-  // eslint-disable-next-line no-control-regex -- see above
-  [/^(?:\0{3}[\x01-\x7f]){2}/, 'UTF-32BE'],
-  // eslint-disable-next-line no-control-regex -- see above
-  [/^(?:[\x01-\x7f]\0){2}/, 'UTF-16LE'],
-  // eslint-disable-next-line no-control-regex -- see above
-  [/^(?:\0[\x01-\x7f]){2}/, 'UTF-16BE'],
-];
 
 /**
  * Reads what stands before the data: byte order mark, skipped lines, header.
  *
- * @throws CopylineError `NOT_CSV`, `UNSUPPORTED_ENCODING`, or a fault of the header record
+ * @throws CopylineError as `chooseReading`, or a fault of the header record
  */
-export async function readSourceHead(
-  file: LocalFile,
-  spec: Pick<LoadSpec, 'dialect' | 'lane' | 'maxRecordBytes'>,
-): Promise<SourceHead> {
+export async function readSourceHead(file: LocalFile, spec: ReadingSpec): Promise<SourceHead> {
   const { dialect, maxRecordBytes } = spec;
-  const reading = await chooseReading(file, spec);
+  const { reading, isEmpty } = await chooseReading(file, spec);
+  if (reading.format === 'jsonl') {
+    // What the keys are called is known when the table is.
+    const none = { header: undefined, firstRecordFields: undefined };
+    return { dataStart: FILE_START, ...none, reading, isEmpty };
+  }
   const start = await startOf(file, reading, dialect.skipLines);
   let header: string[] | undefined;
   let firstRecordFields: number | undefined;
@@ -117,68 +82,7 @@ export async function readSourceHead(
     }
     if (firstRecordFields !== undefined) break;
   }
-  return { dataStart, header, firstRecordFields, reading };
-}
-
-/** @throws CopylineError `NOT_CSV`, `UNSUPPORTED_ENCODING` */
-async function chooseReading(
-  file: LocalFile,
-  { dialect, lane, maxRecordBytes }: Pick<LoadSpec, 'dialect' | 'lane' | 'maxRecordBytes'>,
-): Promise<Reading> {
-  const block = Buffer.alloc(8);
-  const start = block.subarray(0, await file.read(block, 0, block.length, 0));
-  const bom = BOMS.find((magic) => matches(start, magic));
-  const encoding = encodingOf(start, bom, dialect.encoding, file.name);
-  const format = MAGICS.find((magic) => matches(start, magic))?.[1];
-  if (format !== undefined) {
-    throw new CopylineError('NOT_CSV', `The file is ${format}, not CSV`, {
-      source: file.name,
-      byteOffset: 0,
-    });
-  }
-  const isTolerant =
-    lane === 'tolerant' ||
-    needsTolerance(dialect) ||
-    // Lines are skipped by offsets of the file elsewhere.
-    (encoding !== 'utf-8' && dialect.skipLines > 0);
-  return {
-    encoding,
-    bomBytes: bom?.[0].length ?? 0,
-    end: await footerStart(file, dialect.skipFooter, encoding),
-    tolerant: isTolerant ? { dialect, maxRecordBytes } : undefined,
-  };
-}
-
-/** What was asked for and what the first bytes say must agree. */
-function encodingOf(
-  start: Buffer,
-  bom: Magic | undefined,
-  wanted: CsvDialect['encoding'],
-  source: string,
-): Reading['encoding'] {
-  const ascii = start.toString('latin1');
-  const seen = bom?.[1] ?? FOREIGN_ASCII.find(([pattern]) => pattern.test(ascii))?.[1];
-  const isRead = seen === undefined || READ_ENCODINGS.has(seen.toLowerCase());
-  const found = seen?.toLowerCase() as Reading['encoding'] | undefined;
-  if (isRead && wanted === undefined && (bom !== undefined || found === undefined)) {
-    return found ?? 'utf-8';
-  }
-  if (isRead && wanted !== undefined && (found === undefined || found === wanted)) return wanted;
-  throw new CopylineError('UNSUPPORTED_ENCODING', `The file is in ${seen ?? ''}`, {
-    source,
-    byteOffset: 0,
-    expected: wanted ?? 'UTF-8, or another encoding by a byte order mark or --encoding',
-    advice: isRead
-      ? `Read it with --encoding ${found ?? ''}.`
-      : `Convert it: iconv -f ${seen} -t UTF-8 FILE > NEW_FILE.`,
-  });
-}
-
-/** Of those that the first bytes tell. */
-const READ_ENCODINGS = new Set(['utf-8', 'utf-16le', 'utf-16be']);
-
-function matches(start: Buffer, [bytes]: Magic): boolean {
-  return bytes.every((byte, i) => byte === ANY_BYTE || byte === start[i]);
+  return { dataStart, header, firstRecordFields, reading, isEmpty };
 }
 
 async function startOf(
@@ -188,19 +92,19 @@ async function startOf(
 ): Promise<ScanPosition> {
   // Elsewhere the lines are skipped by who writes them anew.
   if (!hasFileOffsets(reading)) return FILE_START;
-  return skipPhysicalLines(file, reading.bomBytes, skipLines);
+  return skipPhysicalLines(file, reading, skipLines);
 }
 
 /** Skips lines that need not be CSV at all; the first line end decides what a line end is. */
 async function skipPhysicalLines(
   file: LocalFile,
-  byteOffset: number,
+  reading: Reading,
   count: number,
 ): Promise<ScanPosition> {
-  let position: ScanPosition = { ...FILE_START, byteOffset };
+  let position: ScanPosition = { ...FILE_START, byteOffset: reading.bomBytes };
   const block = Buffer.alloc(64 * 1024);
   while (position.lines < count) {
-    const bytes = await file.read(block, 0, block.length, position.byteOffset);
+    const bytes = await readContent(file, reading, block, position.byteOffset);
     if (bytes === 0) break;
     position = skipInBlock(block.subarray(0, bytes), position, count);
   }

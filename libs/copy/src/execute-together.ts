@@ -1,0 +1,134 @@
+import { CopylineError, type LoadReport } from '@copyline/contracts';
+import type { Connection } from '@copyline/dws-client';
+
+import { copyRecords } from './copy-records.ts';
+import {
+  answer,
+  claimLoad,
+  ContentKnown,
+  finishAsDuplicate,
+  inDoubtWithoutLedger,
+  recordDuplicate,
+  recordFailure,
+  settle,
+  storeAndComplete,
+  transactionOptions,
+  type ClaimedLoad,
+} from './execute-plan.ts';
+import type { Execution } from './execution.ts';
+import { Ledger } from './ledger/ledger.ts';
+import type { LoadCounts } from './load-progress.ts';
+import { rejectLog } from './rejects/publish-rejects.ts';
+
+/** One of several loads that share a transaction, and what becomes of it. */
+interface Part {
+  readonly execution: Execution;
+  /** `undefined` without a ledger, and for one that needs no loading. */
+  readonly claimed: ClaimedLoad | undefined;
+  report: LoadReport | undefined;
+  counts: LoadCounts | undefined;
+  /** Of content that was found to be in the target when it had been read. */
+  knownDigest: string | undefined;
+}
+
+/**
+ * Runs plans in one transaction: each file under a savepoint of its own, so that one whose content is in
+ * the target already is left out alone. What was claimed is recorded as failed when all of it rolls back.
+ *
+ * @throws CopylineError as `executePlan`; nothing is loaded then, unless the code is `IN_DOUBT`
+ */
+export async function executeTogether(
+  executions: readonly Execution[],
+  connection: Connection,
+): Promise<LoadReport[]> {
+  const parts: Part[] = [];
+  const reached = { isStored: false };
+  try {
+    for (const execution of executions) parts.push(await begin(execution));
+    const open = parts.filter(({ report }) => report === undefined);
+    const [first] = open;
+    if (first !== undefined) {
+      await connection.transaction(async () => {
+        for (const part of open) await store(part, connection);
+        reached.isStored = true;
+      }, transactionOptions(first.execution));
+    }
+  } catch (error) {
+    const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
+    if (!isLost || !reached.isStored) {
+      await recordFailures(parts, error);
+      throw error;
+    }
+    await settleTogether(parts, error);
+  }
+  const own = connection.isUsable ? undefined : await executions[0]?.connect();
+  try {
+    const reports: LoadReport[] = [];
+    for (const part of parts) reports.push(await end(part, own ?? connection));
+    return reports;
+  } finally {
+    await own?.close();
+  }
+}
+
+/** What was stored shares a COMMIT: one entry in the ledger tells for all. */
+async function settleTogether(parts: readonly Part[], lost: CopylineError): Promise<void> {
+  const stored = parts.filter(({ counts }) => counts !== undefined);
+  if (stored.length === 0) return;
+  const witness = stored.find(({ claimed }) => claimed !== undefined);
+  if (witness?.claimed === undefined) throw inDoubtWithoutLedger(lost);
+  await settle(witness.execution, witness.claimed.plan, witness.claimed.identity, lost);
+}
+
+/** The ledger's answer, or a claim. */
+async function begin(execution: Execution): Promise<Part> {
+  const { plan, recorder } = execution;
+  const part = { execution, claimed: undefined, counts: undefined, knownDigest: undefined };
+  if (plan.ledger === undefined) {
+    recorder.warn('NO_LEDGER', 'Without a ledger a repeated load stores the rows again');
+    return { ...part, report: undefined };
+  }
+  if (plan.ledger.answer !== undefined) {
+    return { ...part, report: await answer(execution, plan.ledger.answer) };
+  }
+  const claimed = await claimLoad(execution, plan.ledger);
+  const report =
+    claimed.known === undefined
+      ? undefined
+      : await recordDuplicate(execution, claimed.ledger, claimed.identity, claimed.known);
+  return { ...part, claimed, report };
+}
+
+async function store(part: Part, connection: Connection): Promise<void> {
+  const { execution, claimed } = part;
+  try {
+    part.counts = await connection.transaction(() =>
+      claimed === undefined
+        ? copyRecords(execution, undefined, rejectLog(execution.plan, undefined))
+        : storeAndComplete(execution, claimed),
+    );
+  } catch (error) {
+    if (!(error instanceof ContentKnown)) throw error;
+    part.knownDigest = error.digest;
+  }
+}
+
+/** @param connection for what the ledger is still to be told: the one that was used, unless it is lost */
+async function end(part: Part, connection: Connection): Promise<LoadReport> {
+  const { claimed, report, counts, knownDigest } = part;
+  const execution = { ...part.execution, connection };
+  if (report !== undefined) return report;
+  if (counts !== undefined) return execution.recorder.loaded(counts);
+  if (claimed === undefined || knownDigest === undefined) {
+    throw new CopylineError('INTERNAL', 'A file has neither been stored nor found to be');
+  }
+  const ledger = new Ledger(connection, claimed.plan.schema);
+  return finishAsDuplicate(execution, ledger, claimed.identity, claimed.plan, knownDigest);
+}
+
+async function recordFailures(parts: readonly Part[], error: unknown): Promise<void> {
+  for (const { execution, claimed, report } of parts) {
+    if (claimed === undefined || report !== undefined) continue;
+    await recordFailure(execution, claimed.plan, claimed.identity, error);
+  }
+}
