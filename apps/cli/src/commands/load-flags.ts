@@ -16,7 +16,9 @@ import {
 export interface LoadFlags extends MappingFlags {
   readonly into?: string;
   readonly create?: boolean;
-  readonly format?: 'csv';
+  readonly format?: 'csv' | 'parquet';
+  readonly nested?: 'refuse' | 'json';
+  readonly nanoseconds?: 'refuse' | 'truncate';
   readonly delimiter?: string;
   readonly quote?: string;
   readonly escape?: string;
@@ -37,6 +39,33 @@ export interface LoadFlags extends MappingFlags {
   readonly allowEmpty?: boolean;
   readonly onError?: 'abort' | 'continue';
   readonly rejectLimit?: RejectLimit;
+}
+
+export function addFormatFlags(command: Command): Command {
+  return addParquetFlags(
+    command.addOption(
+      new Option('--format <format>', 'format (default: by the first bytes of the file)').choices([
+        'csv',
+        'parquet',
+      ]),
+    ),
+  );
+}
+
+export function addParquetFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--nested <what>',
+        'lists, maps and structs of a Parquet file: refused, or loaded as JSON (default: refuse)',
+      ).choices(['refuse', 'json']),
+    )
+    .addOption(
+      new Option(
+        '--nanoseconds <what>',
+        'times of a Parquet file finer than microseconds: refused, or cut off (default: refuse)',
+      ).choices(['refuse', 'truncate']),
+    );
 }
 
 export function addDialectFlags(command: Command): Command {
@@ -119,9 +148,11 @@ export function describedLoad(flags: LoadFlags): Description {
     trim,
   });
   const mapping = describedMapping(flags);
+  const parquet = given({ nested: flags.nested, nanoseconds: flags.nanoseconds });
   return {
     dialect,
     ...(Object.keys(mapping).length === 0 ? {} : { mapping }),
+    ...(Object.keys(parquet).length === 0 ? {} : { parquet }),
     ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
     ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit }),
   };

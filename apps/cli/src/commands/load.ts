@@ -21,6 +21,7 @@ import { Interruption } from './interruption.ts';
 import {
   addActionFlags,
   addDialectFlags,
+  addFormatFlags,
   describedLoad,
   given,
   type LoadFlags,
@@ -45,8 +46,8 @@ const SETTLE_TIMEOUT_SECONDS = 30;
 export function addLoadCommand(program: Command): void {
   const command = program
     .command('load')
-    .description('load a CSV file, or the files of an extract, into a table, exactly once')
-    .argument('<file>', 'the CSV file; or the .manifest.json of an extract')
+    .description('load a CSV or Parquet file, or the files of an extract, into a table, exactly once')
+    .argument('<file>', 'the CSV or Parquet file; or the .manifest.json of an extract')
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
     .option('--create', 'create the table from the data when it does not exist')
     .optionsGroup('Where:')
@@ -57,9 +58,8 @@ export function addLoadCommand(program: Command): void {
         .default('target'),
     )
     .option('--ledger-schema <name>', `schema of the ledger (default: ${DEFAULT_LEDGER_SCHEMA})`)
-    .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+    .optionsGroup('How the file is written:');
+  addDialectFlags(addFormatFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).optionsGroup('What to do:');
   addActionFlags(command)
     .option('--rejects <file>', 'file for the rejects, their reasons in <file>.jsonl')
@@ -139,10 +139,16 @@ function isManifest(file: string): boolean {
 }
 
 /** @throws CopylineError `USAGE` for flags about what the manifest says itself */
-function withoutForm({ source, dialect, columns, ...spec }: LoadSpecInput): ManifestLoadInput {
-  if (columns !== undefined || (dialect !== undefined && Object.keys(dialect).length > 0)) {
+function withoutForm({
+  source,
+  format,
+  dialect,
+  columns,
+  ...spec
+}: LoadSpecInput): ManifestLoadInput {
+  if ((columns ?? format) !== undefined || (dialect !== undefined && Object.keys(dialect).length > 0)) {
     throw new CopylineError('USAGE', `${source.path} says itself how its files are written`, {
-      advice: 'Leave out --columns, --delimiter and the like.',
+      advice: 'Leave out --format, --columns, --delimiter and the like.',
     });
   }
   return spec;

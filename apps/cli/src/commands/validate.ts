@@ -15,6 +15,7 @@ import {
 import { Interruption } from './interruption.ts';
 import {
   addDialectFlags,
+  addFormatFlags,
   addLaneFlag,
   describedLoad,
   given,
@@ -42,9 +43,8 @@ export function addValidateCommand(program: Command): void {
     .option('--create', 'judge by the table that would be created, when it does not exist')
     .optionsGroup('Where:')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
-    .optionsGroup('How the file is written:')
-    .addOption(new Option('--format <format>', 'format').choices(['csv']).default('csv'));
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+    .optionsGroup('How the file is written:');
+  addDialectFlags(addFormatFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).optionsGroup('What to do:');
   addLaneFlag(command)
     .option('--max-errors <n>', 'end when there are so many (default: find all)', parseCount)

@@ -11,7 +11,7 @@ import { runLoad, type LoadDeps, type LoadOutcome } from '../run-load.ts';
 import { readManifest, verifyExtract } from './manifest.ts';
 
 /** A load, without what the manifest says: which files, how they are written, what their columns are. */
-export type ManifestLoadInput = Omit<LoadSpecInput, 'source' | 'dialect' | 'columns'>;
+export type ManifestLoadInput = Omit<LoadSpecInput, 'source' | 'format' | 'dialect' | 'columns'>;
 
 /**
  * Loads the files of an extract, in their order, each exactly once with a ledger entry of its own.
@@ -32,7 +32,7 @@ export async function loadManifest(
   }));
   if (verified.error !== undefined) return refused(path, input, deps, verified.error);
   const manifest = await readManifest(path);
-  if (manifest.csv === undefined || manifest.compression !== 'none') {
+  if (manifest.format === 'csv' && (manifest.csv === undefined || manifest.compression !== 'none')) {
     return refused(path, input, deps, unsupported(path, manifest));
   }
   for (const [i, file] of manifest.files.entries()) {
@@ -59,25 +59,36 @@ function specOf(
 ): LoadSpecInput {
   const { files, columns, csv } = manifest;
   const file = files[i];
-  if (file === undefined || csv === undefined) throw new TypeError('not a file of the manifest');
-  const { delimiter, quote, escape, null: nullMarker, header } = csv;
+  if (file === undefined) throw new TypeError('not a file of the manifest');
   // Two files of the same content are two parts of the extract, not the same one again.
   const twins = files.slice(0, i).filter(({ digest }) => digest === file.digest).length;
   return {
     ...input,
     source: { path: join(dirname(path), file.name) },
-    dialect: { delimiter, quote, escape, null: nullMarker, header },
-    ...(header ? {} : { columns: columns.map(({ name }) => name) }),
+    format: csv === undefined ? 'parquet' : 'csv',
+    ...(csv === undefined ? {} : { dialect: csvDialectOf(csv) }),
+    ...(csv === undefined || csv.header ? {} : { columns: columns.map(({ name }) => name) }),
     ...(file.rows === 0 ? { allowEmpty: true } : {}),
     ...(twins === 0 ? {} : { slot: `${input.slot ?? ''}#${String(twins + 1)}` }),
   };
 }
 
-function unsupported(path: string, { format, compression }: Manifest): CopylineError {
-  const form = format === 'csv' ? `CSV packed with ${compression}` : 'Parquet';
-  return new CopylineError('MANIFEST_UNSUPPORTED', `Files in ${form} cannot be loaded yet`, {
-    source: path,
-  });
+function csvDialectOf({
+  delimiter,
+  quote,
+  escape,
+  null: nullMarker,
+  header,
+}: NonNullable<Manifest['csv']>): LoadSpecInput['dialect'] {
+  return { delimiter, quote, escape, null: nullMarker, header };
+}
+
+function unsupported(path: string, { compression }: Manifest): CopylineError {
+  return new CopylineError(
+    'MANIFEST_UNSUPPORTED',
+    `Files in CSV packed with ${compression} cannot be loaded yet`,
+    { source: path },
+  );
 }
 
 /** A failure before the first load. */

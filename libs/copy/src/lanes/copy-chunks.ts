@@ -26,6 +26,8 @@ export interface CopyChunksInput {
   readonly stage: RowStage;
   readonly log: RejectLog;
   readonly sourceBytes: number;
+  /** What else a reject is said of, where it has neither line nor offset. */
+  readonly describe?: ((reject: Reject) => Reject) | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number, rowsParsed: number) => void;
 }
@@ -37,7 +39,7 @@ export interface CopyChunksInput {
  * @throws CopylineError what is not the fault of a record; `REJECT_LIMIT_EXCEEDED`
  */
 export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
-  const { log, sourceBytes } = input;
+  const { log, sourceBytes, describe } = input;
   const copied = { bytesRead: 0, rowsParsed: 0, rowsBinary: 0, rowsText: 0, rowsStored: 0 };
   const chunks = gather(input);
   const sender = new ChunkSender(input);
@@ -51,7 +53,7 @@ export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
       copied[form === 'binary' ? 'rowsBinary' : 'rowsText'] += rows - (rejects.length - before);
       Object.assign(copied, { bytesRead, rowsParsed });
       rejects.sort((a, b) => a.record - b.record);
-      await log.add(rejects, { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
+      await log.add(describe === undefined ? rejects : rejects.map(describe), { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
       input.onProgress(bytesRead, rowsParsed);
       if (log.hasEnough) break;
     }

@@ -14,6 +14,7 @@ import type { CopyForm } from '../lanes/checkpoints.ts';
 import type { DoneLoad } from '../ledger/ledger-records.ts';
 import type { Reading } from '../source/reading.ts';
 import type { FileVersion } from '../source/local-file.ts';
+import type { SourceHead } from '../source/source-head.ts';
 import type { LoadFacts, SessionFacts, TableFacts } from './facts.ts';
 import { assertLoadable } from './assert-loadable.ts';
 import { createdTypes, createTable } from './create-table.ts';
@@ -21,6 +22,7 @@ import { columnsOf, columnsReport, mapFields, type ColumnMapping } from './map-f
 import { list } from './column-names.ts';
 import { scannerOptions } from './scanner-options.ts';
 import { planLane, type LanePlan } from './plan-lane.ts';
+import { planParquet, type ParquetPlan } from './plan-parquet.ts';
 import { planRejects, type RejectPlan } from './plan-rejects.ts';
 import type { TableName } from './table-name.ts';
 
@@ -51,6 +53,8 @@ export interface LoadPlan {
   readonly columnsReport: ColumnsReport;
   readonly lane: LanePlan;
   readonly reading: Reading;
+  /** How the columns of a Parquet file are read; `undefined` of any other. */
+  readonly parquet: ParquetPlan | undefined;
   readonly scanner: ScannerOptions;
   /** Run in this order in the load's transaction, before COPY. */
   readonly statementsBefore: readonly string[];
@@ -93,7 +97,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
   const target = planTarget(table, facts);
   const columns = columnsOf(mapping);
   assertLoadable(facts.table, columns);
-  const fingerprint = fingerprintOf(spec, source.head.reading, mapping, columns);
+  const fingerprint = fingerprintOf(spec, source.head, mapping, columns);
   const ledger = planLedger(spec, facts, fingerprint);
   return {
     target,
@@ -103,6 +107,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     columnsReport: columnsReport(mapping),
     lane: planLane(spec, facts, mapping),
     reading: source.head.reading,
+    parquet: planParquet(spec, facts, mapping),
     scanner: scannerOptions(
       spec,
       mapping.fieldNames.length,
@@ -215,7 +220,7 @@ function planLedger(spec: LoadSpec, facts: LoadFacts, fingerprint: string): Ledg
  */
 function fingerprintOf(
   spec: LoadSpec,
-  { encoding }: Reading,
+  { reading: { encoding }, parquet }: SourceHead,
   { fields, set }: ColumnMapping,
   columns: readonly string[],
 ): string {
@@ -224,7 +229,7 @@ function fingerprintOf(
   const hasOwnNulls = Object.keys(spec.mapping.nulls).length > 0;
   const parts = {
     version: FINGERPRINT_VERSION,
-    format: spec.format,
+    format: parquet === undefined ? 'csv' : 'parquet',
     columns,
     dialect: [
       delimiter,
@@ -235,6 +240,7 @@ function fingerprintOf(
       skipLines,
       skipBlankLines,
     ],
+    ...(parquet === undefined ? {} : { parquet: spec.parquet }),
     // Only what a load has beyond fields that become columns: without it, older entries still match.
     ...(trim === 'none' ? {} : { trim }),
     ...(encoding === 'utf-8' ? {} : { encoding }),
@@ -293,7 +299,8 @@ function planWarnings(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping):
     });
   }
   const [only] = source.head.header ?? [];
-  const advice = mapping.fields.length === 1 ? likelyDelimiter(only ?? '') : undefined;
+  const isCsv = source.head.parquet === undefined;
+  const advice = isCsv && mapping.fields.length === 1 ? likelyDelimiter(only ?? '') : undefined;
   if (advice !== undefined) {
     warnings.push({ code: 'ONE_COLUMN', message: `The file has a single column. ${advice}` });
   }

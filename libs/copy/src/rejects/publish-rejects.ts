@@ -3,6 +3,8 @@ import { asCopylineError } from '@copyline/contracts';
 import type { Execution } from '../execution.ts';
 import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
 import type { LocalFile } from '../source/local-file.ts';
+import { csvRecord } from '../parquet/csv-record.ts';
+import type { SourceHead } from '../source/source-head.ts';
 import { RejectAllowance } from './reject.ts';
 import { RejectFiles, writeRejectFiles } from './reject-files.ts';
 import { RejectLog, type RejectLogOptions, type RejectStore } from './reject-log.ts';
@@ -28,8 +30,10 @@ export async function openRejectTable({
   loadId,
 }: Execution): Promise<RejectTable | undefined> {
   if (plan.rejects === undefined || plan.ledger === undefined) return undefined;
-  const preamble = await readPreamble(file, facts.source.head.dataStart.byteOffset);
-  const { source: _source, rejectsFile: _file, ...kept } = spec;
+  const preamble = await readPreamble(file, facts.source.head);
+  const { source: _source, rejectsFile: _file, ...described } = spec;
+  // Rejects of a Parquet file are kept as CSV.
+  const kept = { ...described, format: 'csv' as const };
   return new RejectTable(
     connection,
     { schema: plan.ledger.schema, loadId, serverEncoding: plan.session.serverEncoding },
@@ -45,7 +49,7 @@ export async function openRejectFiles({
 }: Pick<Execution, 'plan' | 'facts' | 'file'>): Promise<RejectFiles | undefined> {
   const path = plan.rejects?.file;
   if (path === undefined) return undefined;
-  const preamble = await readPreamble(file, facts.source.head.dataStart.byteOffset);
+  const preamble = await readPreamble(file, facts.source.head);
   return RejectFiles.create(path, file.name, preamble);
 }
 
@@ -81,7 +85,11 @@ export async function publishRejects(
   }
 }
 
-async function readPreamble(file: LocalFile, bytes: number): Promise<Buffer> {
+async function readPreamble(
+  file: LocalFile,
+  { header = [], parquet, dataStart: { byteOffset: bytes } }: SourceHead,
+): Promise<Buffer> {
+  if (parquet !== undefined) return Buffer.from(csvRecord(header));
   const preamble = Buffer.alloc(bytes);
   return preamble.subarray(0, await file.read(preamble, 0, bytes, 0));
 }

@@ -1,5 +1,7 @@
 import { CopylineError, type CsvDialect, type LoadSpec } from '@copyline/contracts';
 
+import { isParquet, parquetColumns } from '../parquet/parquet-source.ts';
+import type { ParquetFooter } from '../parquet/footer.ts';
 import { CsvScanner } from '../csv/scanner.ts';
 import { FILE_START, type ScanPosition } from '../csv/scanning.ts';
 import { dialectBytes, PADDING, scannedDialect } from '../csv/dialect.ts';
@@ -12,7 +14,7 @@ import { WindowReader, type Window } from './window-reader.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** What the beginning of a CSV file tells. */
+/** What the beginning of a CSV file tells, or the footer of a Parquet file. */
 export interface SourceHead {
   /** Where the first data record begins. */
   readonly dataStart: ScanPosition;
@@ -21,6 +23,8 @@ export interface SourceHead {
   /** Fields of the first record after the header; `undefined` when there is none. */
   readonly firstRecordFields: number | undefined;
   readonly reading: Reading;
+  /** Only of a Parquet file: its `header` are the names of the columns. */
+  readonly parquet?: ParquetFooter;
 }
 
 type Magic = readonly [bytes: readonly number[], name: string];
@@ -64,12 +68,14 @@ const FOREIGN_ASCII: readonly (readonly [pattern: RegExp, name: string])[] = [
 /**
  * Reads what stands before the data: byte order mark, skipped lines, header.
  *
- * @throws CopylineError `NOT_CSV`, `UNSUPPORTED_ENCODING`, or a fault of the header record
+ * @throws CopylineError `NOT_CSV`, `UNSUPPORTED_ENCODING`, or a fault of the header record; those of a
+ *   Parquet footer
  */
 export async function readSourceHead(
   file: LocalFile,
-  spec: Pick<LoadSpec, 'dialect' | 'lane' | 'maxRecordBytes'>,
+  spec: Pick<LoadSpec, 'format' | 'dialect' | 'lane' | 'maxRecordBytes'>,
 ): Promise<SourceHead> {
+  if (await isParquet(file, spec.format)) return parquetHead(file);
   const { dialect, maxRecordBytes } = spec;
   const reading = await chooseReading(file, spec);
   const start = await startOf(file, reading, dialect.skipLines);
@@ -118,6 +124,16 @@ export async function readSourceHead(
     if (firstRecordFields !== undefined) break;
   }
   return { dataStart, header, firstRecordFields, reading };
+}
+
+async function parquetHead(file: LocalFile): Promise<SourceHead> {
+  const parquet = await parquetColumns(file);
+  const header = parquet.columns.map(({ name }) => name);
+  const end = file.version.bytes;
+  return {
+    ...{ dataStart: FILE_START, header, firstRecordFields: header.length, parquet },
+    reading: { encoding: 'utf-8', bomBytes: 0, end, tolerant: undefined },
+  };
 }
 
 /** @throws CopylineError `NOT_CSV`, `UNSUPPORTED_ENCODING` */
