@@ -16,7 +16,7 @@ import { openService } from '../service/open-service.ts';
 import type { ServiceClient } from '../service/service-client.ts';
 import { printError, runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addActionFlags, addDialectFlags } from './load-flags.ts';
+import { addActionFlags, addDialectFlags, addParquetFlags } from './load-flags.ts';
 import { addMappingFlags } from './mapping-flags.ts';
 import { submittedWork, type SubmitFlags } from './submitted-work.ts';
 
@@ -58,7 +58,7 @@ export function addSubmitCommand(program: Command): void {
     )
     .optionsGroup('How the file is written:')
     .addOption(
-      new Option('--format <format>', 'format; parquet only of an extract').choices([
+      new Option('--format <format>', 'format (default: of a load, by its first bytes; of an extract, csv)').choices([
         'csv',
         'parquet',
       ]),
@@ -71,7 +71,7 @@ export function addSubmitCommand(program: Command): void {
         'zstd',
       ]),
     );
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addDialectFlags(addParquetFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(
     command,
     "of a load: columns of the file's fields by position; of an extract: columns of the table",

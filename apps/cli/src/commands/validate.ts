@@ -38,7 +38,7 @@ export function addValidateCommand(program: Command): void {
   const command = program
     .command('validate')
     .description('find all records that a table would refuse; nothing is stored')
-    .argument('<file>', 'the CSV file')
+    .argument('<file>', 'the CSV or Parquet file')
     .requiredOption('--into <table>', 'table that is to judge: table, schema.table')
     .option('--create', 'judge by the table that would be created, when it does not exist')
     .optionsGroup('Where:')

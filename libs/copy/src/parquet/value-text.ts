@@ -138,7 +138,7 @@ function numberText(value: number): string {
 
 /** The shortest text that is the same float. */
 function floatText(value: number): string {
-  if (!Number.isFinite(value)) return String(value);
+  if (value === 0 || !Number.isFinite(value)) return numberText(value);
   for (let digits = 6; digits < 9; digits += 1) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === value) return numberText(short);
