@@ -43,17 +43,52 @@ const page = (header: object, bytes = int32s(1, 2, 3)): Buffer =>
 const HOSTILE: readonly (readonly [string, Buffer, string, string])[] = [
   ['cut off', good.subarray(0, -20), 'PARQUET_INVALID', 'PAR1'],
   ['only a beginning', Buffer.from('PAR1\x15', 'latin1'), 'PARQUET_INVALID', 'PAR1'],
-  ['footer longer than the file', tail((b) => b.writeUInt32LE(1e6, b.length - 8)), 'PARQUET_INVALID', '1000000'],
-  ['footer of a negative length', tail((b) => b.writeInt32LE(-1, b.length - 8)), 'PARQUET_INVALID', 'footer'],
-  ['footer of nothing', tail((b) => b.writeUInt32LE(0, b.length - 8)), 'PARQUET_INVALID', '0 bytes'],
-  ['list of two billion', rawFooter(Buffer.from([0x29, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07])), 'PARQUET_INVALID', 'longer'],
-  ['text of two billion', rawFooter(Buffer.from([0x68, 0xff, 0xff, 0xff, 0xff, 0x07, 0])), 'PARQUET_INVALID', 'longer'],
-  ['lists in lists', rawFooter(Buffer.concat([Buffer.from([0x99]), Buffer.alloc(100_000, 0x19)])), 'PARQUET_INVALID', 'deeply'],
+  [
+    'footer longer than the file',
+    tail((b) => b.writeUInt32LE(1e6, b.length - 8)),
+    'PARQUET_INVALID',
+    '1000000',
+  ],
+  [
+    'footer of a negative length',
+    tail((b) => b.writeInt32LE(-1, b.length - 8)),
+    'PARQUET_INVALID',
+    'footer',
+  ],
+  [
+    'footer of nothing',
+    tail((b) => b.writeUInt32LE(0, b.length - 8)),
+    'PARQUET_INVALID',
+    '0 bytes',
+  ],
+  [
+    'list of two billion',
+    rawFooter(Buffer.from([0x29, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07])),
+    'PARQUET_INVALID',
+    'longer',
+  ],
+  [
+    'text of two billion',
+    rawFooter(Buffer.from([0x68, 0xff, 0xff, 0xff, 0xff, 0x07, 0])),
+    'PARQUET_INVALID',
+    'longer',
+  ],
+  [
+    'lists in lists',
+    rawFooter(Buffer.concat([Buffer.from([0x99]), Buffer.alloc(100_000, 0x19)])),
+    'PARQUET_INVALID',
+    'deeply',
+  ],
   ['structs in structs', rawFooter(Buffer.alloc(100_000, 0x1c)), 'PARQUET_INVALID', 'deeply'],
   ['footer of noise', rawFooter(Buffer.from('the quick brown fox')), 'PARQUET_INVALID', ''],
   ['encrypted footer', rawFooter(Buffer.alloc(9), 'PARE'), 'PARQUET_ENCRYPTED', 'encrypted'],
   ['no schema', rawFooter(Buffer.from([0x16, 2, 0x16, 0, 0])), 'PARQUET_INVALID', ''],
-  ['more children than elements', rawFooter(Buffer.from([0x29, 0x1c, 0x48, 1, 0x73, 0x15, 0xfe, 0xff, 0x7f, 0, 0])), 'PARQUET_INVALID', 'schema'],
+  [
+    'more children than elements',
+    rawFooter(Buffer.from([0x29, 0x1c, 0x48, 1, 0x73, 0x15, 0xfe, 0xff, 0x7f, 0, 0])),
+    'PARQUET_INVALID',
+    'schema',
+  ],
   [
     'row count of the footer',
     rawParquet([{ element: INT, pages: int32s(1), count: 1 }], (footer) => {
@@ -84,17 +119,23 @@ const HOSTILE: readonly (readonly [string, Buffer, string, string])[] = [
   ],
   [
     'a dictionary of a negative size',
-    rawParquet([{ element: INT, pages: [dictionaryPage(int32s(1), -5), indexed([1, 6, 0])], count: 3 }]),
+    rawParquet([
+      { element: INT, pages: [dictionaryPage(int32s(1), -5), indexed([1, 6, 0])], count: 3 },
+    ]),
     ...(['PARQUET_INVALID', 'impossible'] as const),
   ],
   [
     'a dictionary without its values',
-    rawParquet([{ element: INT, pages: [dictionaryPage(int32s(1), 5), indexed([1, 6, 0])], count: 3 }]),
+    rawParquet([
+      { element: INT, pages: [dictionaryPage(int32s(1), 5), indexed([1, 6, 0])], count: 3 },
+    ]),
     ...(['PARQUET_INVALID', 'fewer values'] as const),
   ],
   [
     'an index outside of its dictionary',
-    rawParquet([{ element: INT, pages: [dictionaryPage(int32s(1), 1), indexed([1, 6, 1])], count: 3 }]),
+    rawParquet([
+      { element: INT, pages: [dictionaryPage(int32s(1), 1), indexed([1, 6, 1])], count: 3 },
+    ]),
     ...(['PARQUET_INVALID', 'dictionary'] as const),
   ],
   [
@@ -104,7 +145,9 @@ const HOSTILE: readonly (readonly [string, Buffer, string, string])[] = [
   ],
   [
     'indexes of 99 bits',
-    rawParquet([{ element: INT, pages: [dictionaryPage(int32s(1), 1), indexed([99, 6, 0])], count: 3 }]),
+    rawParquet([
+      { element: INT, pages: [dictionaryPage(int32s(1), 1), indexed([99, 6, 0])], count: 3 },
+    ]),
     ...(['PARQUET_INVALID', 'indexes'] as const),
   ],
   [
@@ -114,7 +157,13 @@ const HOSTILE: readonly (readonly [string, Buffer, string, string])[] = [
   ],
   [
     'levels above the highest',
-    rawParquet([{ element: OPTIONAL, pages: Buffer.concat([Buffer.from([2, 0, 0, 0, 6, 3]), int32s(1, 2, 3)]), count: 3 }]),
+    rawParquet([
+      {
+        element: OPTIONAL,
+        pages: Buffer.concat([Buffer.from([2, 0, 0, 0, 6, 3]), int32s(1, 2, 3)]),
+        count: 3,
+      },
+    ]),
     ...(['PARQUET_INVALID', 'level'] as const),
   ],
   [
@@ -123,20 +172,54 @@ const HOSTILE: readonly (readonly [string, Buffer, string, string])[] = [
     ...(['PARQUET_INVALID', 'levels'] as const),
   ],
   ['another checksum', page({ crc: 12345 }), 'PARQUET_CHECKSUM', 'checksum'],
-  ['a page longer than its column', page({ compressed_page_size: 5000 }), 'PARQUET_INVALID', 'longer'],
-  ['a page of two gigabytes', page({ uncompressed_page_size: 2_147_483_647 }), 'PARQUET_TOO_LARGE', '2147483647'],
-  ['a page of a negative size', page({ uncompressed_page_size: -1 }), 'PARQUET_INVALID', 'impossible'],
-  ['a page that says another length', page({ uncompressed_page_size: 13 }), 'PARQUET_INVALID', '13'],
+  [
+    'a page longer than its column',
+    page({ compressed_page_size: 5000 }),
+    'PARQUET_INVALID',
+    'longer',
+  ],
+  [
+    'a page of two gigabytes',
+    page({ uncompressed_page_size: 2_147_483_647 }),
+    'PARQUET_TOO_LARGE',
+    '2147483647',
+  ],
+  [
+    'a page of a negative size',
+    page({ uncompressed_page_size: -1 }),
+    'PARQUET_INVALID',
+    'impossible',
+  ],
+  [
+    'a page that says another length',
+    page({ uncompressed_page_size: 13 }),
+    'PARQUET_INVALID',
+    '13',
+  ],
   [
     'a page that unpacks to more',
-    rawParquet([{ element: INT, pages: [dataPage(gzipSync(Buffer.alloc(50_000_000)), 3, { uncompressed_page_size: 12 })], count: 3, codec: 'GZIP' }]),
+    rawParquet([
+      {
+        element: INT,
+        pages: [dataPage(gzipSync(Buffer.alloc(50_000_000)), 3, { uncompressed_page_size: 12 })],
+        count: 3,
+        codec: 'GZIP',
+      },
+    ]),
     ...(['PARQUET_INVALID', 'unpacked'] as const),
   ],
   ...(['SNAPPY', 'GZIP', 'BROTLI', 'ZSTD', 'LZ4_RAW'] as const).map(
     (codec) =>
       [
         `noise for ${codec}`,
-        rawParquet([{ element: INT, pages: [dataPage(Buffer.alloc(40, 0xb7), 3, { uncompressed_page_size: 12 })], count: 3, codec }]),
+        rawParquet([
+          {
+            element: INT,
+            pages: [dataPage(Buffer.alloc(40, 0xb7), 3, { uncompressed_page_size: 12 })],
+            count: 3,
+            codec,
+          },
+        ]),
         'PARQUET_INVALID',
         'page',
       ] as const,
@@ -150,13 +233,25 @@ const HOSTILE: readonly (readonly [string, Buffer, string, string])[] = [
         codec,
       ] as const,
   ),
-  ['a text of a negative length', rawParquet([{ element: BYTES, pages: int32s(-5), count: 1 }]), 'PARQUET_INVALID', 'longer'],
-  ['a text longer than its page', rawParquet([{ element: BYTES, pages: int32s(500), count: 1 }]), 'PARQUET_INVALID', 'longer'],
+  [
+    'a text of a negative length',
+    rawParquet([{ element: BYTES, pages: int32s(-5), count: 1 }]),
+    'PARQUET_INVALID',
+    'longer',
+  ],
+  [
+    'a text longer than its page',
+    rawParquet([{ element: BYTES, pages: int32s(500), count: 1 }]),
+    'PARQUET_INVALID',
+    'longer',
+  ],
 ];
 
 describe('a Parquet file that is not what it says', () => {
   const loading = useLoading(postgres18());
-  const { db, write, load } = loading;
+  const { db } = loading;
+  const write: typeof loading.write = (...args) => loading.write(...args);
+  const load: typeof loading.load = (...args) => loading.load(...args);
 
   it('ends the load with a code and what is wrong, and stores nothing', async () => {
     await db.sql('create table t (i text, j int)');
@@ -202,14 +297,21 @@ describe('a Parquet file that is not what it says', () => {
       for (let n = 0; n < flips; n += 1) {
         const bytes = Buffer.from(original);
         // The end more often: the footer is where lengths are.
-        const at = n % 2 === 0 ? random(bytes.length) : bytes.length - 1 - random(Math.min(700, bytes.length));
+        const at =
+          n % 2 === 0
+            ? random(bytes.length)
+            : bytes.length - 1 - random(Math.min(700, bytes.length));
         bytes[at] = (bytes[at] as number) ^ (1 << random(8));
         const changed = `${path}.flipped`;
         writeFileSync(changed, bytes);
         outcomes.add(await decoded(changed, bytes));
       }
-      expect([...outcomes].filter((outcome) => !/^(done|PARQUET_|NOT_PARQUET|VALUE_|SOURCE_)/.test(outcome))).toEqual([]);
-      expect(outcomes).toContain('PARQUET_INVALID');
+      expect(
+        [...outcomes].filter(
+          (outcome) => !/^(done|PARQUET_|NOT_PARQUET|VALUE_|SOURCE_)/.test(outcome),
+        ),
+      ).toEqual([]);
+      expect([...outcomes]).toContain('PARQUET_INVALID');
     }
   });
 });
@@ -236,7 +338,7 @@ async function decoded(path: string, bytes: Buffer): Promise<string> {
       codecs,
       () => undefined,
     );
-    for (const { rows } of pieces) expect(rows).toBeGreaterThanOrEqual(0);
+    for (const { rows } of pieces) expect(rows >= 0).toBe(true);
     return 'done';
   } catch (error) {
     return error instanceof ParquetFault ? error.code : String(error);

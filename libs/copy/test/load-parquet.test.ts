@@ -2,7 +2,6 @@ import { postgres18 } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { useLoading } from './csv-loading.ts';
-import { duckdb, hyparquet } from './parquet-reading.ts';
 import { duckdbFile } from './parquet-writing.ts';
 
 /** DuckDB's type, the table's, and values: as DuckDB is given them, and as PostgreSQL prints them. */
@@ -22,21 +21,41 @@ const VALUES: readonly (readonly [string, string, ...(string | readonly [string,
   ['DECIMAL(9,3)', 'numeric(9,3)', '-999999.999', '0.001', '10000.000', '1.500'],
   ['DECIMAL(18,4)', 'numeric(18,4)', '-99999999999999.9999', '0.0001', '12345678.9000', '0.0000'],
   [
-    ...(['DECIMAL(38,10)', 'numeric(38,10)', '0.0000000001', '1.0000000000', '0.0000000000'] as const),
+    ...([
+      'DECIMAL(38,10)',
+      'numeric(38,10)',
+      '0.0000000001',
+      '1.0000000000',
+      '0.0000000000',
+    ] as const),
     '-9999999999999999999999999999.9999999999',
   ],
   ['DECIMAL(15,15)', 'numeric(15,15)', '0.999999999999999', '-0.000000000000001'],
   ['VARCHAR', 'text', '', ' ', 'a"b,c', 'a\nb\r\t\\', 'ä€𝄞', '\\N', 'x'.repeat(300)],
   ['BLOB', 'bytea', ['', '\\x'], ['\\x00\\xFFA', '\\x00ff41']],
   ['UUID', 'uuid', '00000000-0000-0000-0000-000000000001', 'ffffffff-ffff-4fff-bfff-ffffffffffff'],
-  ['DATE', 'date', '0001-01-01', '1969-12-31', '1970-01-01', '9999-12-31', ['0044-03-15 (BC)', '0044-03-15 BC']],
+  [
+    'DATE',
+    'date',
+    '0001-01-01',
+    '1969-12-31',
+    '1970-01-01',
+    '9999-12-31',
+    ['0044-03-15 (BC)', '0044-03-15 BC'],
+  ],
   ['TIME', 'time', '00:00:00', '23:59:59.999999'],
   [
     ...(['TIMESTAMP', 'timestamp', '0001-01-01 00:00:00', '1969-12-31 23:59:59.999999'] as const),
     ...['1970-01-01 00:00:00', '2026-11-21 20:30:00.000001', '9999-12-31 23:59:59'],
   ],
   ['TIMESTAMP_MS', 'timestamp', '1969-12-31 23:59:59.999', '2026-11-21 20:30:00.001'],
-  ['TIMESTAMP_NS', 'timestamp', '1969-12-31 23:59:59.999999', '2026-11-21 20:30:00.000001', '2262-04-11 23:47:16'],
+  [
+    'TIMESTAMP_NS',
+    'timestamp',
+    '1969-12-31 23:59:59.999999',
+    '2026-11-21 20:30:00.000001',
+    '2262-04-11 23:47:16',
+  ],
   ['TIMESTAMPTZ', 'timestamptz', ['2026-03-29 03:30:00+02', '2026-03-29 01:30:00+00']],
   ["ENUM('sad', 'happy')", 'text', 'happy', 'sad'],
   ['JSON', 'json', '{"a":  1, "a": [null, "x\\n"]}'],
@@ -45,7 +64,8 @@ const VALUES: readonly (readonly [string, string, ...(string | readonly [string,
 
 describe('a Parquet file', () => {
   const loading = useLoading(postgres18());
-  const { db, load } = loading;
+  const { db } = loading;
+  const load: typeof loading.load = (...args) => loading.load(...args);
 
   it('of another writer is stored value by value, in a table of its own types or as text', async () => {
     const rows: string[] = [];
@@ -57,7 +77,9 @@ describe('a Parquet file', () => {
           i === c ? `CAST('${given}' AS ${type})` : `CAST(NULL AS ${type})`,
         );
         expected.push({ id: expected.length, column: `c${String(c)}`, stored });
-        rows.push(`SELECT ${String(rows.length)} AS id, ${cells.map((cell, i) => `${cell} AS c${String(i)}`).join(', ')}`);
+        rows.push(
+          `SELECT ${String(rows.length)} AS id, ${cells.map((cell, i) => `${cell} AS c${String(i)}`).join(', ')}`,
+        );
       }
     }
     for (const options of [', COMPRESSION zstd, ROW_GROUP_SIZE 2048', ', PARQUET_VERSION v2']) {
@@ -73,15 +95,23 @@ describe('a Parquet file', () => {
         `select format_type(atttypid, atttypmod) as type from pg_attribute
           where attrelid = 't'::regclass and attnum > 1 order by attnum`,
       );
-      expect(types.map(({ type }) => type.replace(/ with(out)? time zone/, (w) => (w.includes('out') ? '' : 'tz')).replace('timetz', 'time'))).toEqual(
-        VALUES.map(([, type]) => type.replace('timestamptz', 'timestamptz')),
-      );
+      expect(
+        types.map(({ type }) =>
+          type
+            .replace(/ with(out)? time zone/, (w) => (w.includes('out') ? '' : 'tz'))
+            .replace('timetz', 'time'),
+        ),
+      ).toEqual(VALUES.map(([, type]) => type.replace('timestamptz', 'timestamptz')));
       const columns = VALUES.map((_, i) => `c${String(i)}::text`).join(', ');
       await db.sql("set timezone = 'UTC'");
-      const stored = await db.sql<Record<string, string>>(`select id, ${columns} from t order by id`);
+      const stored = await db.sql<Record<string, string | null>>(
+        `select id, ${columns} from t order by id`,
+      );
       for (const { id, column, stored: value } of expected) {
         expect([id, column, stored[Number(id)]?.[String(column)]]).toEqual([id, column, value]);
-        expect(Object.values(stored[Number(id)] ?? {}).filter((each) => each !== null)).toHaveLength(2);
+        expect(
+          Object.values(stored[Number(id)] ?? {}).filter((each) => each !== null),
+        ).toHaveLength(2);
       }
 
       // Without the one type that has no encoder, all of it goes in the binary form.
@@ -92,11 +122,13 @@ describe('a Parquet file', () => {
         mapping: { skip: [interval] },
       });
       expect(binary).toMatchObject({ status: 'loaded', lane: { name: 'binary', rowsText: 0 } });
-      const kept = VALUES.slice(0, -1).map((_, i) => `c${String(i)}::text`).join(', ');
-      const again = await db.sql<Record<string, string>>(`select id, ${kept} from t order by id`);
+      const kept = VALUES.slice(0, -1)
+        .map((_, i) => `c${String(i)}::text`)
+        .join(', ');
+      const again = await db.sql<Record<string, string | null>>(
+        `select id, ${kept} from t order by id`,
+      );
       expect(again).toEqual(stored.map(({ [interval]: _, ...row }) => row));
     }
-    void duckdb;
-    void hyparquet;
   });
 });

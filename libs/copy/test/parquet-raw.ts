@@ -110,7 +110,12 @@ export function rawParquet(
 export function rawFooter(footer: Buffer, magic = 'PAR1'): Buffer {
   const length = Buffer.alloc(4);
   length.writeUInt32LE(footer.length);
-  return Buffer.concat([Buffer.from('PAR1\x15\0\0\0', 'latin1'), footer, length, Buffer.from(magic)]);
+  return Buffer.concat([
+    Buffer.from('PAR1\x15\0\0\0', 'latin1'),
+    footer,
+    length,
+    Buffer.from(magic),
+  ]);
 }
 
 export function int32s(...values: readonly number[]): Buffer {

@@ -46,7 +46,9 @@ const SETTLE_TIMEOUT_SECONDS = 30;
 export function addLoadCommand(program: Command): void {
   const command = program
     .command('load')
-    .description('load a CSV or Parquet file, or the files of an extract, into a table, exactly once')
+    .description(
+      'load a CSV or Parquet file, or the files of an extract, into a table, exactly once',
+    )
     .argument('<file>', 'the CSV or Parquet file; or the .manifest.json of an extract')
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
     .option('--create', 'create the table from the data when it does not exist')
@@ -146,7 +148,10 @@ function withoutForm({
   columns,
   ...spec
 }: LoadSpecInput): ManifestLoadInput {
-  if ((columns ?? format) !== undefined || (dialect !== undefined && Object.keys(dialect).length > 0)) {
+  if (
+    (columns ?? format) !== undefined ||
+    (dialect !== undefined && Object.keys(dialect).length > 0)
+  ) {
     throw new CopylineError('USAGE', `${source.path} says itself how its files are written`, {
       advice: 'Leave out --format, --columns, --delimiter and the like.',
     });

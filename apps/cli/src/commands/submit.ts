@@ -58,10 +58,10 @@ export function addSubmitCommand(program: Command): void {
     )
     .optionsGroup('How the file is written:')
     .addOption(
-      new Option('--format <format>', 'format (default: of a load, by its first bytes; of an extract, csv)').choices([
-        'csv',
-        'parquet',
-      ]),
+      new Option(
+        '--format <format>',
+        'format (default: of a load, by its first bytes; of an extract, csv)',
+      ).choices(['csv', 'parquet']),
     )
     .addOption(
       new Option('--compression <method>', 'of the files of an extract').choices([

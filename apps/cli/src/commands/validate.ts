@@ -1,6 +1,6 @@
 import type { LoadSpecInput } from '@copyline/contracts';
 import { validateLoad } from '@copyline/copy';
-import { Option, type Command } from 'commander';
+import type { Command } from 'commander';
 
 import { EXIT, exitCodeOfError } from '../exit-code.ts';
 import { ProgressLine } from '../output/progress-line.ts';

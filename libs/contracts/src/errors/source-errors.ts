@@ -108,7 +108,8 @@ export const PARQUET_ERRORS = define({
   PARQUET_INVALID: {
     retry: 'never',
     meaning: 'The Parquet file is damaged, incomplete, or contradicts itself.',
-    advice: 'Have it delivered or written again; a file that is still being written looks like this, too.',
+    advice:
+      'Have it delivered or written again; a file that is still being written looks like this, too.',
   },
   PARQUET_CHECKSUM: {
     retry: 'never',
@@ -143,7 +144,8 @@ export const PARQUET_ERRORS = define({
   COLUMN_TYPE_MISMATCH: {
     retry: 'never',
     meaning: 'A column of the Parquet file cannot become a column of the type that the table has.',
-    advice: 'Change the type of the column, load into another one with --map, or leave it out with --skip-columns.',
+    advice:
+      'Change the type of the column, load into another one with --map, or leave it out with --skip-columns.',
   },
   VALUE_LOSSY: {
     retry: 'never',

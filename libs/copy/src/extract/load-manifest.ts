@@ -32,7 +32,10 @@ export async function loadManifest(
   }));
   if (verified.error !== undefined) return refused(path, input, deps, verified.error);
   const manifest = await readManifest(path);
-  if (manifest.format === 'csv' && (manifest.csv === undefined || manifest.compression !== 'none')) {
+  if (
+    manifest.format === 'csv' &&
+    (manifest.csv === undefined || manifest.compression !== 'none')
+  ) {
     return refused(path, input, deps, unsupported(path, manifest));
   }
   for (const [i, file] of manifest.files.entries()) {

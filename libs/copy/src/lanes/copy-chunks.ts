@@ -53,7 +53,10 @@ export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
       copied[form === 'binary' ? 'rowsBinary' : 'rowsText'] += rows - (rejects.length - before);
       Object.assign(copied, { bytesRead, rowsParsed });
       rejects.sort((a, b) => a.record - b.record);
-      await log.add(describe === undefined ? rejects : rejects.map(describe), { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
+      await log.add(describe === undefined ? rejects : rejects.map(describe), {
+        rowsParsed,
+        bytesLeft: sourceBytes - sourceEnd,
+      });
       input.onProgress(bytesRead, rowsParsed);
       if (log.hasEnough) break;
     }

@@ -132,7 +132,11 @@ export function timestampWriter(unit: TimeUnit, truncates: boolean): CellWriter 
       return writeInt64ProductField(out, at, factor, perFactor, rest - EPOCH_MICROS);
     }
     const difference = low - EPOCH_LOW;
-    const p = writeInt32(out, writeShortLength(out, at, 8), high - EPOCH_HIGH - (difference < 0 ? 1 : 0));
+    const p = writeInt32(
+      out,
+      writeShortLength(out, at, 8),
+      high - EPOCH_HIGH - (difference < 0 ? 1 : 0),
+    );
     return writeInt32(out, p, difference);
   };
 }

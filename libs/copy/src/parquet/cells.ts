@@ -22,14 +22,21 @@ export interface Cells {
 export type CellMaker = (values: Values) => Cells;
 
 /** Writes one value behind its length. @returns the place behind it, or a {@link Verdict} negated */
-export type CellWriter = (bytes: Buffer, start: number, end: number, out: Buffer, at: number) => number;
+export type CellWriter = (
+  bytes: Buffer,
+  start: number,
+  end: number,
+  out: Buffer,
+  at: number,
+) => number;
 
 /** Fields of a writer that needs no more than `room` bytes beside those of the value. */
 export function cellsOf(write: CellWriter, room: number): CellMaker {
   return ({ count, bytes, base, width, starts: from, ends }) => {
     let total = 0;
     if (width > 0) total = count * (width + room);
-    else for (let i = 0; i < count; i += 1) total += (ends[i] as number) - (from[i] as number) + room;
+    else
+      for (let i = 0; i < count; i += 1) total += (ends[i] as number) - (from[i] as number) + room;
     const out = Buffer.allocUnsafe(total);
     const starts = new Int32Array(count + 1);
     let verdicts: Uint8Array | undefined;

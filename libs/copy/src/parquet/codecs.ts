@@ -34,7 +34,8 @@ async function openCodec(number: number): Promise<Unpack> {
     case 'GZIP':
       return (bytes, length) => gunzipSync(bytes, { maxOutputLength: Math.max(length, 1) });
     case 'BROTLI':
-      return (bytes, length) => brotliDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) });
+      return (bytes, length) =>
+        brotliDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) });
     case 'ZSTD': {
       const { init, decompress } = await import('@bokuweb/zstd-wasm');
       await init();

@@ -74,7 +74,10 @@ function straightMaker(
       if (to !== undefined) return cellsOf(integerWriter(intWidth, kind.signed, to), FIXED_ROOM);
       if (name !== 'numeric') return undefined;
       const form: IntegerForm = `${kind.signed ? '' : 'u'}int${width === 4 ? 32 : 64}`;
-      return cellsOf(numericWriter(form, INT64_DIGITS, 0, scaleOf(typmod)), numericRoom(INT64_DIGITS, 0));
+      return cellsOf(
+        numericWriter(form, INT64_DIGITS, 0, scaleOf(typmod)),
+        numericRoom(INT64_DIGITS, 0),
+      );
     }
     case 'decimal': {
       if (name !== 'numeric') return undefined;
@@ -96,7 +99,9 @@ function straightMaker(
     case 'date':
       return name === 'date' ? cellsOf(dateWriter, FIXED_ROOM) : undefined;
     case 'time':
-      return name === 'time' ? cellsOf(timeWriter(intWidth, kind.unit, truncates), FIXED_ROOM) : undefined;
+      return name === 'time'
+        ? cellsOf(timeWriter(intWidth, kind.unit, truncates), FIXED_ROOM)
+        : undefined;
     case 'timestamp':
       // An instant in a column without time zone is its time in UTC.
       return name === (kind.utc ? 'timestamptz' : 'timestamp') || (kind.utc && name === 'timestamp')
@@ -156,11 +161,7 @@ export function targetSpelling(
   return spell;
 }
 
-function microsOf(
-  leaf: Leaf,
-  spell: Spell,
-  truncates: boolean,
-): TargetSpell {
+function microsOf(leaf: Leaf, spell: Spell, truncates: boolean): TargetSpell {
   return (values, i) => {
     const nanos =
       leaf.kind.kind === 'int96'
@@ -173,10 +174,7 @@ function microsOf(
   };
 }
 
-function spelledMaker(
-  spell: TargetSpell,
-  encoder: FieldEncoder,
-): CellMaker {
+function spelledMaker(spell: TargetSpell, encoder: FieldEncoder): CellMaker {
   return (values) => {
     const { count } = values;
     const parts: Buffer[] = [];
@@ -202,4 +200,3 @@ function spelledMaker(
     return { bytes: Buffer.concat(parts), starts, most, verdicts };
   };
 }
-

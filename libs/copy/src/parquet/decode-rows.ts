@@ -7,10 +7,10 @@ import { csvRecord } from './csv-record.ts';
 import type { DecodedPiece, DecodedReject, DecodePlan } from './decode-plan.ts';
 import { FileColumn, type PageSource } from './file-column.ts';
 import type { RowGroup } from './footer.ts';
-import { nestedLeaf, NestedReader } from './nested-reader.ts';
+import { NESTED_LEAF, NestedReader } from './nested-reader.ts';
 import { PageReader } from './page-reader.ts';
 import { invalid, ParquetFault } from './parquet-fault.ts';
-import { RowMaker, type RowFault, type SetCell } from './row-maker.ts';
+import { escapeText, RowMaker, type RowFault, type SetCell } from './row-maker.ts';
 import { leavesOf, type Leaf, type SchemaNode } from './schema.ts';
 import { kindText, spellingOf } from './value-text.ts';
 
@@ -74,7 +74,9 @@ class RowDecoder {
       const maker = isBinary ? cellMaker(leaf, target, session, plan) : undefined;
       return new FileColumn(name, maker, targetSpelling(leaf, target, plan), spellingOf(leaf));
     });
-    this.#kinds = plan.columns.map(({ field }) => kindText(leafOf(plan.footer.columns[field]).kind));
+    this.#kinds = plan.columns.map(({ field }) =>
+      kindText(leafOf(plan.footer.columns[field]).kind),
+    );
     this.#maker = new RowMaker(this.#columns, setCells(plan));
     this.#form = isBinary ? 'binary' : 'text';
     this.#index = plan.keepsRejects ? new RowIndex() : undefined;
@@ -250,7 +252,8 @@ class RowDecoder {
       return new PageReader(this.#fd, leafNode, leafNode.leaf, place, unpack);
     });
     const [only] = readers;
-    if (node.leaf !== undefined && node.repetition !== 'repeated' && only !== undefined) return only;
+    if (node.leaf !== undefined && node.repetition !== 'repeated' && only !== undefined)
+      return only;
     return new NestedReader(node, readers);
   }
 
@@ -268,7 +271,7 @@ class RowDecoder {
 /** The column as one of flat values; a nested one is one of documents. */
 function leafOf(node: SchemaNode | undefined): Leaf {
   if (node === undefined) throw new TypeError('no such column');
-  return node.leaf === undefined || node.repetition === 'repeated' ? nestedLeaf(node) : node.leaf;
+  return node.leaf === undefined || node.repetition === 'repeated' ? NESTED_LEAF : node.leaf;
 }
 
 function setCells({ set, session }: DecodePlan): SetCell[] {
@@ -282,10 +285,4 @@ function setCells({ set, session }: DecodePlan): SetCell[] {
     const encoder: FieldEncoder | undefined = encoderFor(value.target, session);
     return { encoder };
   });
-}
-
-function escapeText(text: string): string {
-  return text.replace(/[\\\t\n\r]/g, (c) =>
-    c === '\\' ? '\\\\' : c === '\t' ? '\\t' : c === '\n' ? '\\n' : '\\r',
-  );
 }

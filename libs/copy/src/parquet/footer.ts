@@ -85,23 +85,20 @@ function parseFooter(bytes: Buffer, dataEnd: number): ParquetFooter {
   let rows = -1;
   const elements: SchemaElement[] = [];
   const groups: RowGroup[] = [];
-  let isEncrypted = false;
   thrift.struct((id) => {
     if (id === 2) thrift.structs(() => elements.push(readSchemaElement(thrift)));
     else if (id === 3) rows = thrift.int();
     else if (id === 4) thrift.structs(() => groups.push(readRowGroup(thrift, dataEnd)));
-    else if (id === 8) isEncrypted = true;
+    else if (id === 8) throw encrypted();
   });
-  if (isEncrypted) throw encrypted();
   const columns = schemaTree(elements);
   const leaves = leavesOf(columns).length;
   let sum = 0;
   for (const [i, group] of groups.entries()) {
     if (group.chunks.length !== leaves) {
-      throw invalid(
-        `it has ${String(group.chunks.length)} columns, the schema ${String(leaves)}`,
-        { rowGroup: i },
-      );
+      throw invalid(`it has ${String(group.chunks.length)} columns, the schema ${String(leaves)}`, {
+        rowGroup: i,
+      });
     }
     sum += group.rows;
   }
@@ -124,12 +121,11 @@ function readRowGroup(thrift: ThriftReader, dataEnd: number): RowGroup {
 
 function readChunk(thrift: ThriftReader, dataEnd: number): ChunkPlace {
   let [codec, values, bytes, data, dictionary] = [-1, -1, -1, -1, 0];
-  let isElsewhere = false;
-  let isEncrypted = false;
   thrift.struct((id) => {
-    if (id === 1) isElsewhere = thrift.string() !== '';
-    else if (id === 8) isEncrypted = true;
-    else if (id === 3) {
+    if (id === 8) throw encrypted();
+    if (id === 1) {
+      if (thrift.string() !== '') throw unsupported('Its columns lie in other files');
+    } else if (id === 3) {
       thrift.struct((field) => {
         if (field === 4) codec = thrift.int();
         else if (field === 5) values = thrift.int();
@@ -139,8 +135,6 @@ function readChunk(thrift: ThriftReader, dataEnd: number): ChunkPlace {
       });
     }
   });
-  if (isEncrypted) throw encrypted();
-  if (isElsewhere) throw unsupported('Its columns lie in other files');
   // Some writers say 0 where there is no dictionary.
   const start = dictionary > 0 && dictionary < data ? dictionary : data;
   if (start < MAGIC_BYTES || bytes < 0 || start + bytes > dataEnd || values < 0) {

@@ -9,10 +9,9 @@ const ROWS = 512;
 const MAX_DOCUMENT_CHARACTERS = 255 * 1024 * 1024;
 
 /** What a nested column is to who asks for flat ones. */
-export function nestedLeaf(node: SchemaNode): Leaf {
-  void node;
-  return { index: -1, physical: 'BYTE_ARRAY', width: 0, kind: { kind: 'json' } };
-}
+export const NESTED_LEAF: Leaf = {
+  ...{ index: -1, physical: 'BYTE_ARRAY', width: 0, kind: { kind: 'json' } },
+};
 
 /**
  * A nested column as one of JSON documents: lists are arrays, structs objects, maps objects whose keys are
@@ -51,7 +50,11 @@ export class NestedReader {
     const index: number[] = [];
     let characters = 0;
     const cursor = this.#first.get(this.#node);
-    while (index.length < ROWS && characters < MAX_DOCUMENT_CHARACTERS / 16 && cursor?.has() === true) {
+    while (
+      index.length < ROWS &&
+      characters < MAX_DOCUMENT_CHARACTERS / 16 &&
+      cursor?.has() === true
+    ) {
       if (cursor.repetition !== 0) throw invalid('a row begins inside of a list');
       const document = this.#value(this.#node);
       if (document === 'null') {
@@ -66,7 +69,8 @@ export class NestedReader {
       documents.push(document);
     }
     if (index.length === 0) {
-      if (this.#leaves.some((leaf) => leaf.has())) throw invalid('its parts have different lengths');
+      if (this.#leaves.some((leaf) => leaf.has()))
+        throw invalid('its parts have different lengths');
       return undefined;
     }
     return pageOf(documents, index);
@@ -91,7 +95,9 @@ export class NestedReader {
       if (node.group === 'map' && only.children.length === 2) return this.#map(only);
       if (node.group === 'list') return this.#repeated(only, (each) => this.#element(node, each));
     }
-    const members = node.children.map((child) => `${JSON.stringify(child.name)}:${this.#value(child)}`);
+    const members = node.children.map(
+      (child) => `${JSON.stringify(child.name)}:${this.#value(child)}`,
+    );
     return `{${members.join(',')}}`;
   }
 
@@ -162,7 +168,9 @@ class LeafCursor {
     if (leaf === undefined) throw new TypeError('a node without values');
     this.#spell = spellingOf(leaf);
     const { kind } = leaf.kind;
-    this.#isQuoted = !['bool', 'int', 'decimal', 'float', 'double', 'float16', 'null'].includes(kind);
+    this.#isQuoted = !['bool', 'int', 'decimal', 'float', 'double', 'float16', 'null'].includes(
+      kind,
+    );
     this.#load();
   }
 
@@ -180,7 +188,7 @@ class LeafCursor {
     this.#advance();
     if (typeof text !== 'string') throw invalid('a text of it is not UTF-8');
     // JSON has no NaN and no infinity.
-    return this.#isQuoted || !/^-?\d/.test(text) && text !== 'true' && text !== 'false'
+    return this.#isQuoted || (!/^-?\d/.test(text) && text !== 'true' && text !== 'false')
       ? JSON.stringify(text)
       : text;
   }
@@ -203,8 +211,7 @@ class LeafCursor {
     const page = this.#page;
     if (page === undefined) return;
     const present = (page.index[this.#at] as number) >= 0;
-    this.definition =
-      page.definitions?.[this.#at] ?? (present ? this.#node.maxDefinition : 0);
+    this.definition = page.definitions?.[this.#at] ?? (present ? this.#node.maxDefinition : 0);
     this.repetition = page.repetitions?.[this.#at] ?? 0;
   }
 }

@@ -233,7 +233,8 @@ export class PageReader {
     decodeRuns(bytes, at + 1, bytes.length, bitWidth, out, count);
     const size = dictionary.count;
     for (let i = 0; i < count; i += 1) {
-      if ((out[i] as number) >>> 0 >= size) throw invalid('an index leads outside of the dictionary');
+      if ((out[i] as number) >>> 0 >= size)
+        throw invalid('an index leads outside of the dictionary');
     }
     return dictionary;
   }

@@ -59,7 +59,12 @@ export async function* parquetPieces({
     await hashing.readTo(total);
     const end = { records: rows, byteOffset: rows, lines: 0, lineEnd: undefined };
     yield {
-      ...{ form: plan.isBinary ? 'binary' : 'text', bytes: Buffer.alloc(0), rows: 0, position: end },
+      ...{
+        form: plan.isBinary ? 'binary' : 'text',
+        bytes: Buffer.alloc(0),
+        rows: 0,
+        position: end,
+      },
       ...{ serverLines: undefined, bytesRead: total, rowsParsed: rows, source: Buffer.alloc(0) },
       index: plan.keepsRejects ? new RowIndex() : undefined,
     };

@@ -9,10 +9,7 @@ const START = Buffer.from('PAR1\x15', 'latin1');
 const ENCRYPTED = Buffer.from('PARE');
 
 /** Whether a file is to be read as Parquet: because that was asked for, or by its first bytes. */
-export async function isParquet(
-  file: LocalFile,
-  format: LoadSpec['format'],
-): Promise<boolean> {
+export async function isParquet(file: LocalFile, format: LoadSpec['format']): Promise<boolean> {
   // Zero bytes are no content in any format.
   if (format !== undefined) return format === 'parquet' && file.version.bytes > 0;
   if ((await readAt(file, 0, START.length)).equals(START)) return true;

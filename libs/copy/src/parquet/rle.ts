@@ -91,7 +91,7 @@ function unpack(
       held += 8;
     }
     const unit = 2 ** bitWidth;
-    out[to + i] = bits % unit | 0;
+    out[to + i] = (bits % unit) | 0;
     bits = Math.floor(bits / unit);
     held -= bitWidth;
   }

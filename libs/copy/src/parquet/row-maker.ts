@@ -14,9 +14,18 @@ const TAB = 0x09;
 const LF = 0x0a;
 /** Of the text form: what a backslash stands before. Source: PostgreSQL, "COPY, Text Format". */
 const ESCAPED = /[\\\t\n\r]/g;
-const ESCAPES: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' };
+const ESCAPES: Readonly<Record<string, string>> = {
+  '\\': '\\\\',
+  '\t': '\\t',
+  '\n': '\\n',
+  '\r': '\\r',
+};
 
-/** What is wrong with a row, or nothing is: then `column` has no meaning. */
+export function escapeText(text: string): string {
+  return text.replace(ESCAPED, (each) => ESCAPES[each] ?? each);
+}
+
+/** What is wrong with a row. */
 export interface RowFault {
   readonly column: number;
   readonly verdict: Verdict;
@@ -98,9 +107,7 @@ export class RowMaker {
       }
       if (!isFirst) this.#putByte(TAB);
       isFirst = false;
-      this.#put(
-        text === null ? TEXT_NULL : Buffer.from(text.replace(ESCAPED, (c) => ESCAPES[c] ?? c)),
-      );
+      this.#put(text === null ? TEXT_NULL : Buffer.from(escapeText(text)));
     }
     for (const set of this.#set) {
       if (!isFirst) this.#putByte(TAB);

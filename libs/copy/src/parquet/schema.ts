@@ -145,7 +145,13 @@ export function schemaTree(elements: readonly SchemaElement[]): readonly SchemaN
     const maxDefinition = definition + (repeats === 'required' ? 0 : 1);
     const maxRepetition = repetition + (repeats === 'repeated' ? 1 : 0);
     const own = isRoot ? [] : [...path, element.name];
-    const node = { name: element.name, path: own, repetition: repeats, maxDefinition, maxRepetition };
+    const node = {
+      name: element.name,
+      path: own,
+      repetition: repeats,
+      maxDefinition,
+      maxRepetition,
+    };
     const count = element.children ?? 0;
     if (element.type === undefined || count > 0 || isRoot) {
       if (count < 0 || count > elements.length - next) throw invalid('the schema ends too early');
@@ -273,5 +279,9 @@ function intKind(
     bits = 8 << (converted - (signed ? FIRST_SIGNED : FIRST_UNSIGNED));
   }
   // Fewer bits are but a promise; values are what the physical type holds.
-  return { kind: 'int', bits: [8, 16, 32, 64].includes(bits) ? Math.min(bits, width) : width, signed };
+  return {
+    kind: 'int',
+    bits: [8, 16, 32, 64].includes(bits) ? Math.min(bits, width) : width,
+    signed,
+  };
 }

@@ -41,7 +41,8 @@ export function spellingOf({ kind, width, physical }: Leaf): Spell {
     case 'date':
       return (values, i) => dateText(values.bytes.readInt32LE(startOf(values, i)));
     case 'time':
-      return (values, i) => clockText(nanosOf(integerAt(values, i), kind.unit)) + (kind.utc ? '+00' : '');
+      return (values, i) =>
+        clockText(nanosOf(integerAt(values, i), kind.unit)) + (kind.utc ? '+00' : '');
     case 'timestamp':
       return (values, i) =>
         momentText(nanosOf(integerAt(values, i), kind.unit), kind.utc ? '+00' : '');

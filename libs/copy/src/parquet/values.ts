@@ -74,7 +74,8 @@ export function decodeValues(
     const values = deltaBytes(bytes, at, count);
     if (width === 0) return values;
     for (let i = 0; i < count; i += 1) {
-      if (endOf(values, i) - startOf(values, i) !== width) throw invalid('a value has another length');
+      if (endOf(values, i) - startOf(values, i) !== width)
+        throw invalid('a value has another length');
     }
     return fixedValues(values.bytes, 0, width, count);
   }

@@ -56,7 +56,12 @@ async function answer({ spare }: NextPiece): Promise<void> {
     reply = {
       fault:
         error instanceof ParquetFault
-          ? { code: error.code, message: error.message, place: error.place, sqlstate: error.sqlstate }
+          ? {
+              code: error.code,
+              message: error.message,
+              place: error.place,
+              sqlstate: error.sqlstate,
+            }
           : { code: 'INTERNAL', message: String(error), place: {}, sqlstate: undefined },
     };
   }

@@ -69,9 +69,13 @@ function assertNestedTarget(
   told: string,
 ): void {
   if (parquet.nested === 'refuse') {
-    throw new CopylineError('PARQUET_NESTED', `The column ${quote(node.name)} is ${nestingOf(node)}`, {
-      column,
-    });
+    throw new CopylineError(
+      'PARQUET_NESTED',
+      `The column ${quote(node.name)} is ${nestingOf(node)}`,
+      {
+        column,
+      },
+    );
   }
   if (!DOCUMENTS.has(target.name)) throw mismatch(nestingOf(node), column, told);
 }
@@ -113,7 +117,9 @@ function canBecome({ kind }: Kind, { name, kind: typeKind }: ValueType): boolean
     case 'date':
     case 'timestamp':
     case 'int96':
-      return ['date', 'timestamp', 'timestamptz'].includes(name) && (kind === 'date' || name !== 'date');
+      return (
+        ['date', 'timestamp', 'timestamptz'].includes(name) && (kind === 'date' || name !== 'date')
+      );
     case 'time':
       return name === 'time' || name === 'timetz';
     case 'interval':
