@@ -318,7 +318,7 @@ describe('a Parquet file that is not what it says', () => {
 
 /** Decodes a file without a server: how it ends. */
 async function decoded(path: string, bytes: Buffer): Promise<string> {
-  const fd = openSync(path);
+  const fd = openSync(path, 'r');
   try {
     const footer = await readFooter(bytes.length, (at, length) =>
       Promise.resolve(bytes.subarray(at, at + length)),
