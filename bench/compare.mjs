@@ -1,10 +1,10 @@
 /** Loads the same files with every tool, side by side, and compares them with psql. */
-import { cachedRows, createTableSql, dataSet, SHAPES, warm } from './data-sets.mjs';
+import { cachedRows, createTableSql, dataSet, parquetFile, SHAPES, warm } from './data-sets.mjs';
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
 import { measure } from './measure.mjs';
 import { count, fixed, tableText } from './print.mjs';
 import { expectRows, freshTable, startServer } from './server.mjs';
-import { TOOLS } from './tools.mjs';
+import { PARQUET_TOOL, TOOLS } from './tools.mjs';
 
 const TABLE = 'bench_load';
 /** Shorter runs are noise, and the start of a process would count too much. */
@@ -14,12 +14,13 @@ const CALIBRATION_ROWS = 200_000;
 const QUICK_ROWS = 200_000;
 const START_UP_REPETITIONS = 5;
 
-/** @param {{ quick: boolean, shapes?: string[], rows?: number, repetitions?: number }} options */
-export async function compare({ quick, shapes = SHAPES, rows, repetitions }) {
+/** @param {{ quick: boolean, parquet: boolean, shapes?: string[], rows?: number, repetitions?: number }} options */
+export async function compare({ quick, parquet, shapes = SHAPES, rows, repetitions }) {
   const wanted = repetitions ?? (quick ? 1 : 5);
   const server = await startServer();
   try {
-    const tools = presentTools();
+    // The tools that are compared otherwise do not read Parquet.
+    const tools = parquet ? [...presentTools().slice(0, 2), PARQUET_TOOL] : presentTools();
     const baseline = tools.find((tool) => tool === TOOLS[0]);
     const result = { conditions: conditions(server), startUp: {}, runs: [] };
     const bench = { server, tools, startUp: result.startUp };
@@ -38,7 +39,10 @@ export async function compare({ quick, shapes = SHAPES, rows, repetitions }) {
     const startUpText = Object.entries(result.startUp)
       .map(([name, seconds]) => `${name} ${fixed(seconds, 2)} s`)
       .join(', ');
-    const file = await keepResult(quick ? 'quick' : 'compare', { ...result, table });
+    const file = await keepResult(quick ? 'quick' : parquet ? 'parquet' : 'compare', {
+      ...result,
+      table,
+    });
     say(`
 ${table}
 
@@ -63,6 +67,7 @@ function presentTools() {
 
 async function measureStartUp(bench, repetitions) {
   const set = await dataSet('mixed', 1);
+  if (bench.tools.includes(PARQUET_TOOL)) await parquetFile(set);
   for (const tool of bench.tools) {
     const seconds = [];
     for (let i = 0; i < repetitions; i += 1) seconds.push((await load(bench, tool, set)).seconds);
@@ -89,6 +94,7 @@ async function calibrate(bench, shape) {
 async function measureSet(bench, set, repetitions) {
   say(`${set.shape}: ${count(set.rows)} rows, ${count(set.bytes / 1e6)} MB`);
   await warm(set);
+  if (bench.tools.includes(PARQUET_TOOL)) await warm({ file: await parquetFile(set) });
   const measured = new Map(bench.tools.map((tool) => [tool, []]));
   const sets = new Map();
   for (const tool of bench.tools) {

@@ -29,6 +29,34 @@ export async function dataSet(shape, rows) {
   return { shape, file, rows, bytes: (await stat(file)).size };
 }
 
+/** The same rows as Parquet, packed with snappy as most files are; written by DuckDB. */
+export async function parquetFile({ shape, file }) {
+  const parquet = parquetName(file);
+  if ((await stat(parquet).catch(() => undefined)) !== undefined) return parquet;
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const instance = await DuckDBInstance.create(':memory:', { threads: '1' });
+  const connection = await instance.connect();
+  const columns = createTableSql('t', shape)
+    .replace(/^[^(]*\(|\)$/g, '')
+    .split(/,(?![^(]*\))/)
+    .map((column) => column.trim().replace(/^(\S+) (.*)$/, "'$1': '$2'"));
+  try {
+    await connection.run(
+      `COPY (SELECT * FROM read_csv('${file}', header = true, columns = {${columns.join(', ')}}))
+         TO '${parquet}.part' (FORMAT parquet, COMPRESSION snappy)`,
+    );
+  } finally {
+    connection.closeSync();
+    instance.closeSync();
+  }
+  await rename(`${parquet}.part`, parquet);
+  return parquet;
+}
+
+export function parquetName(file) {
+  return file.replace(/csv$/, 'parquet');
+}
+
 /** Rows of the cached file of a shape that is nearest to a size, within bounds. */
 export async function cachedRows(shape, { from, to }) {
   const names = await readdir(DATA).catch(() => []);

@@ -14,6 +14,7 @@ const USAGE = `npm run bench -- [flags]
   --set NAME     ${SHAPES.join(', ')}; may be given several times (default: all)
   --rows N       rows of each file (default: enough for 8 seconds of psql)
   --reps N       repetitions (default: 5)
+  --parquet      instead: psql, Copyline, and Copyline with the same rows as Parquet
   --extract      instead: a table to a CSV file, and to a Parquet file
   --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads
   --jobs         instead: a small load from its submission to its COMMIT, on both queues`;
@@ -41,6 +42,7 @@ function readOptions() {
     const { values } = parseArgs({
       options: {
         quick: { type: 'boolean', default: false },
+        parquet: { type: 'boolean', default: false },
         extract: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         jobs: { type: 'boolean', default: false },
@@ -53,6 +55,7 @@ function readOptions() {
     if (unknown !== undefined) throw new Error(`There is no set “${unknown}”`);
     return {
       quick: values.quick,
+      parquet: values.parquet,
       extract: values.extract,
       memory: values.memory,
       jobs: values.jobs,

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { parquetName } from './data-sets.mjs';
+
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 /** Debian's packages are for Debian's Python, which another one may hide. */
 const PYTHON = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3';
@@ -92,6 +94,15 @@ export const TOOLS = [
     }),
   },
 ];
+
+/** Of the same rows in another format, for `--parquet`. */
+export const PARQUET_TOOL = {
+  name: 'copyline parquet',
+  command: (input) => copyline({ ...input, file: parquetName(input.file) }, []),
+  verify: (stdout, rows) => {
+    expectReport(stdout, rows, 'exactly-once', 'binary');
+  },
+};
 
 function copyline({ file, table, server }, more) {
   const args = [COPYLINE, 'load', file, '--into', table, '--target', server.conninfo, '--json'];

@@ -15,6 +15,8 @@ export interface ErrorPlace {
   readonly record?: number;
   /** Physical line on which the record starts, from 1. */
   readonly line?: number;
+  /** Row group of a Parquet file, from 0. */
+  readonly rowGroup?: number;
   /** Name of the column, or its number from 1 where there is no name. */
   readonly column?: string;
   /** Offset of the offending byte in the decompressed source, from 0. */

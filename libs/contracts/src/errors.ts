@@ -3,7 +3,7 @@ import { CONNECTION_ERRORS, SQL_ERRORS } from './errors/database-errors.ts';
 import { EXTRACT_ERRORS } from './errors/extract-errors.ts';
 import { EMBEDDED_ERRORS, PROCESS_ERRORS } from './errors/process-errors.ts';
 import { SERVICE_ERRORS } from './errors/service-errors.ts';
-import { SOURCE_ERRORS, RECORD_ERRORS } from './errors/source-errors.ts';
+import { PARQUET_ERRORS, SOURCE_ERRORS, RECORD_ERRORS } from './errors/source-errors.ts';
 import { TARGET_ERRORS, LEDGER_ERRORS } from './errors/target-errors.ts';
 
 export type { RetryClass } from './errors/error-definition.ts';
@@ -20,6 +20,7 @@ export const ERRORS = {
   ...SQL_ERRORS,
   ...SOURCE_ERRORS,
   ...RECORD_ERRORS,
+  ...PARQUET_ERRORS,
   ...TARGET_ERRORS,
   ...LEDGER_ERRORS,
   ...EXTRACT_ERRORS,
@@ -37,6 +38,7 @@ export const ERROR_GROUPS = {
   SQL: SQL_ERRORS,
   'source files': SOURCE_ERRORS,
   'CSV records': RECORD_ERRORS,
+  'Parquet files': PARQUET_ERRORS,
   target: TARGET_ERRORS,
   ledger: LEDGER_ERRORS,
   extracts: EXTRACT_ERRORS,

@@ -10,8 +10,19 @@ export type {
 } from './copyline-error.ts';
 
 // What a load is
-export { csvDialectSchema, loadSpecSchema, rejectLimitSchema } from './load-spec.ts';
-export type { CsvDialect, LoadSpec, LoadSpecInput, RejectLimit } from './load-spec.ts';
+export {
+  csvDialectSchema,
+  loadSpecSchema,
+  parquetOptionsSchema,
+  rejectLimitSchema,
+} from './load-spec.ts';
+export type {
+  CsvDialect,
+  LoadSpec,
+  LoadSpecInput,
+  ParquetOptions,
+  RejectLimit,
+} from './load-spec.ts';
 export { columnMappingSchema } from './column-mapping.ts';
 export type { ColumnMappingSpec, SetValue } from './column-mapping.ts';
 

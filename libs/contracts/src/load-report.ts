@@ -14,6 +14,8 @@ export const reportErrorSchema = z.strictObject({
   source: z.string().nullable(),
   record: count.nullable(),
   line: count.nullable(),
+  /** Of a Parquet file, from 0; left out where it is not known. */
+  rowGroup: count.optional(),
   column: z.string().nullable(),
   byteOffset: count.nullable(),
   excerpt: z.string().nullable(),
@@ -109,13 +111,14 @@ export type LoadReport = z.infer<typeof loadReportSchema>;
 /** The error as it stands in reports and in the ledger. */
 export function reportError(error: unknown): ReportError {
   const known: CopylineError = asCopylineError(error);
-  const { source, record, line, column, byteOffset, excerpt, expected } = known.place;
+  const { source, record, line, rowGroup, column, byteOffset, excerpt, expected } = known.place;
   return {
     code: known.code,
     message: known.message,
     source: source ?? null,
     record: record ?? null,
     line: line ?? null,
+    ...(rowGroup === undefined ? {} : { rowGroup }),
     column: column ?? null,
     byteOffset: byteOffset ?? null,
     excerpt: excerpt ?? null,

@@ -48,6 +48,15 @@ export const csvDialectSchema = z.strictObject({
 });
 export type CsvDialect = z.infer<typeof csvDialectSchema>;
 
+/** What is done with what a Parquet file has and a table has not. */
+export const parquetOptionsSchema = z.strictObject({
+  /** Lists, maps and structs: an error that names the column, or JSON documents. */
+  nested: z.enum(['refuse', 'json']).default('refuse'),
+  /** Times finer than the microseconds of PostgreSQL: an error where digits would be lost, or cut off. */
+  nanoseconds: z.enum(['refuse', 'truncate']).default('refuse'),
+});
+export type ParquetOptions = z.infer<typeof parquetOptionsSchema>;
+
 /** What a load is: everything that a user decides about it. */
 export const loadSpecSchema = z.strictObject({
   /** A local file. */
@@ -60,8 +69,9 @@ export const loadSpecSchema = z.strictObject({
   }),
   /** `table` or `schema.table`, with SQL's rules: unquoted names fold to lower case. */
   into: storable.min(1),
-  /** Default: JSON Lines where the name or the first bytes say so, else CSV. */
-  format: z.enum(['csv', 'jsonl']).optional(),
+  /** Default: Parquet or JSON Lines where the first bytes or the name say so, else CSV. */
+  format: z.enum(['csv', 'jsonl', 'parquet']).optional(),
+  parquet: parquetOptionsSchema.default(parquetOptionsSchema.parse({})),
   dialect: csvDialectSchema.default(csvDialectSchema.parse({})),
   /** How the records reach the server. Default: the fastest lane that can take them. */
   lane: z.enum(['binary', 'text', 'byte', 'tolerant']).optional(),

@@ -9,7 +9,7 @@ const codes = Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]];
 export const rejectSchema = z.strictObject({
   /** Data record, from 1, the header not counted. */
   record: count,
-  /** Physical line on which the record starts, from 1. */
+  /** Physical line on which the record starts, from 1; 0 in a Parquet file, which has none. */
   line: count,
   column: z.string().nullable(),
   /** Of the offending byte, or of the record where that is not known. */

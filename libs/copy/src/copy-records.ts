@@ -6,10 +6,14 @@ import type { Execution } from './execution.ts';
 import { CopyTrail } from './lanes/checkpoints.ts';
 import { copyChunks } from './lanes/copy-chunks.ts';
 import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
-import { csvPieces, type CsvPiecesInput } from './lanes/csv-pieces.ts';
-import { layoutOf } from './lanes/row-layout.ts';
+import { csvPieces, type Piece } from './lanes/csv-pieces.ts';
+import { encodeValue } from './lanes/binary-rows.ts';
+import { layoutOf, RECORD_NUMBER, type RowLayout } from './lanes/row-layout.ts';
 import type { LoadCounts } from './load-progress.ts';
 import { locateServerError } from './locate-error.ts';
+import type { DecodedSet, DecodePlan } from './parquet/decode-plan.ts';
+import { inParquet, parquetPieces } from './parquet/parquet-pieces.ts';
+import type { ParquetPlan } from './plan/plan-parquet.ts';
 import type { LanePlan } from './plan/plan-lane.ts';
 import type { RejectPlan } from './plan/plan-rejects.ts';
 import type { Reject } from './rejects/reject.ts';
@@ -17,10 +21,15 @@ import type { RejectLog } from './rejects/reject-log.ts';
 import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
 import { rejectInFile } from './source/json-lines/json-as-csv.ts';
-import { errorInFile, hasFileOffsets } from './source/reading.ts';
+import { errorInFile, isReadAsItIs } from './source/reading.ts';
 
 /** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
 const CREATED_MEANWHILE = new Set(['42P07', '42P06', '23505', '42710']);
+
+/** Starts to make pieces of the source. @param onReject takes what is refused of them */
+type Producer = (
+  onReject: ((reject: Reject) => void) | undefined,
+) => AsyncGenerator<Piece, void, undefined>;
 
 /** What copying needs of a run. */
 export type CopyRun = Pick<
@@ -42,21 +51,26 @@ export async function copyRecords(
   const { plan, facts, loadId, file, connection, recorder } = run;
   for (const statement of plan.statementsBefore) await runBefore(connection, statement);
   recorder.enter('copy', file.version.bytes);
-  const source: CsvPiecesInput = {
-    file,
-    reading: plan.reading,
-    scanner: plan.scanner,
-    layout: layoutOf(plan, file.name, loadId),
-    dataStart: facts.source.head.dataStart,
-    digest,
-    encoders: encodersOf(plan.lane),
-    plainForm: plan.lane.plainForm,
-  };
+  const layout = layoutOf(plan, file.name, loadId);
+  const { parquet } = plan;
+  const produce: Producer =
+    parquet === undefined
+      ? (onReject) =>
+          csvPieces({
+            ...{ file, reading: plan.reading, scanner: plan.scanner, layout, digest, onReject },
+            dataStart: facts.source.head.dataStart,
+            encoders: encodersOf(plan.lane),
+            plainForm: plan.lane.plainForm,
+          })
+      : (onReject) => {
+          const decoding = decodePlan(parquet, plan.lane, layout, onReject !== undefined);
+          return parquetPieces({ file, plan: decoding, digest, onReject });
+        };
   recorder.rejects = log?.first ?? [];
   const copied =
     plan.rejects === undefined || log === undefined
-      ? await copyStrictly(run, source)
-      : await copyGoingOn(run, source, plan.rejects, log);
+      ? await copyStrictly(run, produce)
+      : await copyGoingOn(run, produce, plan.rejects, log);
   const { rowsStored, ...parsed } = copied;
   const rowsRejected = log?.count ?? 0;
   const rowsSuppressed = parsed.rowsParsed - rowsRejected - rowsStored;
@@ -76,12 +90,13 @@ export async function copyRecords(
 /** The first refusal ends it. */
 async function copyStrictly(
   { plan, file, connection, recorder, signal }: CopyRun,
-  source: CsvPiecesInput,
+  produce: Producer,
 ): Promise<CopiedRows> {
   const trail = new CopyTrail();
+  const pieces = produce(undefined);
   try {
     return await copyPieces({
-      pieces: csvPieces(source),
+      pieces,
       statements: plan.copyStatements,
       connection,
       trail,
@@ -94,23 +109,25 @@ async function copyStrictly(
     const known = asCopylineError(error);
     const located = known.located ? known : await locateServerError(known, file, plan, trail);
     throw errorInFile(located, plan.reading).with({ source: file.name });
+  } finally {
+    await pieces.return();
   }
 }
 
 /** What is refused becomes a reject, and the load goes on. */
 async function copyGoingOn(
   { plan, file, connection, recorder, signal }: CopyRun,
-  source: CsvPiecesInput,
+  produce: Producer,
   { stage: stagePlan, statementBefore }: RejectPlan,
   log: RejectLog,
 ): Promise<CopiedRows> {
   if (statementBefore !== undefined) await connection.query(statementBefore);
-  const { json } = plan.reading;
   const stage = new RowStage(connection, stagePlan, plan, signal);
   let refused: Reject[] = [];
+  const pieces = produce((reject) => refused.push(reject));
   try {
     const copied = await copyChunks({
-      pieces: csvPieces({ ...source, onReject: (reject) => refused.push(reject) }),
+      pieces,
       takeRejects: () => {
         const taken = refused;
         refused = [];
@@ -121,11 +138,8 @@ async function copyGoingOn(
       stage,
       log,
       // How many bytes the scanner will have read in all is known of a file that is read as it is.
-      sourceBytes:
-        plan.reading.compression === 'none' && hasFileOffsets(plan.reading)
-          ? plan.reading.end
-          : undefined,
-      inFile: json && ((reject): Reject => rejectInFile(reject, json)),
+      sourceBytes: isReadAsItIs(plan.reading) ? plan.reading.end : undefined,
+      inFile: inFile(plan),
       signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);
@@ -138,7 +152,40 @@ async function copyGoingOn(
     return copied;
   } catch (error) {
     throw asCopylineError(error).with({ source: file.name });
+  } finally {
+    await pieces.return();
   }
+}
+
+/** A reject is one of the file, also where its record is made of something else. */
+function inFile({
+  reading: { json },
+  parquet,
+}: CopyRun['plan']): ((reject: Reject) => Reject) | undefined {
+  if (json !== undefined) return (reject) => rejectInFile(reject, json);
+  return parquet && inParquet(parquet.footer);
+}
+
+/** The values that are set, as another thread can have them. */
+function decodePlan(
+  { footer, columns, truncatesNanoseconds }: ParquetPlan,
+  { name, encoding, session }: LanePlan,
+  { set }: RowLayout,
+  keepsRejects: boolean,
+): DecodePlan {
+  const isBinary = name === 'binary';
+  const decodedSet = set.map((value, i): DecodedSet => {
+    const target = encoding[columns.length + i];
+    if (value === RECORD_NUMBER) {
+      return { kind: 'record', target: target ?? { name: 'text', kind: 'base', typmod: -1 } };
+    }
+    const encoder = target && encoderFor(target, session);
+    const cell = encoder && encodeValue(value, encoder);
+    return { kind: 'value', text: value, cell: Buffer.isBuffer(cell) ? cell : undefined };
+  });
+  return {
+    ...{ footer, columns, set: decodedSet, isBinary, keepsRejects, session, truncatesNanoseconds },
+  };
 }
 
 /** @returns undefined outside the binary lane */

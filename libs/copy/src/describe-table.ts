@@ -20,6 +20,8 @@ export interface TableDescription {
     readonly definition: string;
     /** The value that has decided the type; `undefined` for a column without a single value. */
     readonly because: Evidence | undefined;
+    /** What the file itself says that the column is; not of CSV. */
+    readonly fileType?: string;
   }[];
   /** The CREATE TABLE, on one line. */
   readonly sql: string;
@@ -62,8 +64,9 @@ export async function describeTable(
     const evidence = inferred.filter((_, i) => mapping.fields[i] !== undefined);
     const columns = names.map((name, i) => {
       const type = types[i] ?? 'text';
-      const { because } = evidence[i] ?? { because: undefined };
-      return { name, type, definition: columnDefinition(name, type), because };
+      const { because, fileType } = evidence[i] ?? { because: undefined, fileType: undefined };
+      const told = fileType === undefined ? {} : { fileType };
+      return { name, type, definition: columnDefinition(name, type), because, ...told };
     });
     return { columns, sql: createTable(table, names, types) };
   } catch (error) {

@@ -5,6 +5,7 @@ import { excerptOf } from './csv/excerpt.ts';
 import { CsvScanner } from './csv/scanner.ts';
 import { ServerLines, ServerRows } from './csv/server-lines.ts';
 import type { Checkpoint, CopyForm, CopyTrail } from './lanes/checkpoints.ts';
+import { rowGroupOf, type ParquetFooter } from './parquet/footer.ts';
 import type { LoadPlan } from './plan/plan-load.ts';
 import type { LocalFile } from './source/local-file.ts';
 import { openFeed } from './source/reading.ts';
@@ -75,6 +76,7 @@ export async function locateServerError(
   if (context === undefined) return error;
   const place = parseCopyContext(context, plan.target.name, plan.columns);
   if (place === undefined) return error;
+  if (plan.parquet !== undefined) return inRowGroup(error, plan.parquet.footer, trail, place);
   const from = trail.checkpoints.findLast(({ serverLines }) => serverLines.last < place.line);
   if (from === undefined) return error;
   try {
@@ -85,6 +87,22 @@ export async function locateServerError(
     // The file has changed since: better no place than a wrong one.
     return error;
   }
+}
+
+/** Each line of a COPY is a record, and nothing has to be read again. */
+function inRowGroup(
+  error: CopylineError,
+  { groups }: ParquetFooter,
+  { checkpoints }: CopyTrail,
+  { line, column }: CopyContext,
+): CopylineError {
+  const from = checkpoints.findLast(({ serverLines }) => serverLines.last < line);
+  if (from === undefined) return error;
+  const record = from.position.records + line - from.serverLines.last;
+  return error.with({
+    ...{ record, rowGroup: rowGroupOf(groups, record), commitState: error.commitState },
+    ...(column === undefined ? {} : { column }),
+  });
 }
 
 async function findRecord(

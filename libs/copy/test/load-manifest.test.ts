@@ -74,13 +74,26 @@ describe('a manifest', () => {
     expect((await load()).report).toMatchObject({ status: 'loaded', rowsLoaded: 0 });
   });
 
-  it('of Parquet is refused by name', async () => {
-    await db.sql('create table again (i int)');
-    const query = 'select 1 as i';
-    await extract({ from: { query }, to: { path: path('out.parquet') } });
-    const { report, error } = await load('out.parquet');
-    expect(error).toMatchObject({ code: 'MANIFEST_UNSUPPORTED', retry: 'never' });
-    expect(report).toMatchObject({ status: 'failed', files: [] });
+  it('of Parquet files is loaded like one of CSV, value by value', async () => {
+    await db.sql(`create table source (i int, n numeric(30,5), t timestamptz, d date, b bytea, u uuid,
+                                       j jsonb, text text, f float8, flag bool, amounts int[]);
+      insert into source select i, i / 7.0, '2026-01-01Z'::timestamptz + i * interval '1.000001 s',
+        '0001-01-01'::date + i, decode(md5(i::text), 'hex'), md5(i::text)::uuid,
+        jsonb_build_object('i', i), case when i % 3 > 0 then repeat('ä', i % 3 - 1) end, i / 3.0,
+        i % 2 = 0, array[i, null] from generate_series(1, 3000) i;
+      create table again (like source)`);
+    const to = { path: path('out.parquet') };
+    expect((await extract({ from: { table: 'source' }, to, rowsPerFile: 1000 })).error).toBe(
+      undefined,
+    );
+    expect((await load('out.parquet')).report).toMatchObject({
+      status: 'loaded',
+      rowsLoaded: 3000,
+    });
+    const different = `(select * from source except all select * from again)
+             union all (select * from again except all select * from source)`;
+    expect(await db.sql(different)).toEqual([]);
+    expect((await load('out.parquet')).report).toMatchObject({ deduplicated: true });
   });
 
   it('of packed files is loaded, once', async () => {

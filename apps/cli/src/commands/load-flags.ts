@@ -17,7 +17,9 @@ import {
 export interface LoadFlags extends MappingFlags {
   readonly into?: string;
   readonly create?: boolean;
-  readonly format?: 'csv' | 'jsonl';
+  readonly format?: 'csv' | 'jsonl' | 'parquet';
+  readonly nested?: 'refuse' | 'json';
+  readonly nanoseconds?: 'refuse' | 'truncate';
   readonly delimiter?: string;
   readonly quote?: string;
   readonly escape?: string;
@@ -45,13 +47,31 @@ export interface LoadFlags extends MappingFlags {
 }
 
 /** Not of `submit`, whose formats are those of extracts, too. */
-export function addFormatFlag(command: Command): Command {
-  return command.addOption(
-    new Option(
-      '--format <format>',
-      'format (default: JSON Lines where the name or the content says so, else CSV)',
-    ).choices(['csv', 'jsonl']),
+export function addFormatFlags(command: Command): Command {
+  return addParquetFlags(
+    command.addOption(
+      new Option(
+        '--format <format>',
+        'format (default: JSON Lines or Parquet where the name or the content says so, else CSV)',
+      ).choices(['csv', 'jsonl', 'parquet']),
+    ),
   );
+}
+
+export function addParquetFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option(
+        '--nested <what>',
+        'lists, maps and structs of a Parquet file: refused, or loaded as JSON (default: refuse)',
+      ).choices(['refuse', 'json']),
+    )
+    .addOption(
+      new Option(
+        '--nanoseconds <what>',
+        'times of a Parquet file finer than microseconds: refused, or cut off (default: refuse)',
+      ).choices(['refuse', 'truncate']),
+    );
 }
 
 /** Whether a file is complete. */
@@ -159,9 +179,11 @@ export function describedLoad(flags: LoadFlags): Description {
     trim,
   });
   const mapping = describedMapping(flags);
+  const parquet = given({ nested: flags.nested, nanoseconds: flags.nanoseconds });
   return {
     dialect,
     ...(Object.keys(mapping).length === 0 ? {} : { mapping }),
+    ...(Object.keys(parquet).length === 0 ? {} : { parquet }),
     ...given({ into, columns, create, format, ledger, lane, slot, force, allowEmpty }),
     ...given({ maxRecordBytes: maxRecordSize, onError, rejectLimit, doneMarker }),
     ...given({ maxUnpackedBytes: maxUnpackedSize, maxUnpackRatio }),

@@ -24,7 +24,7 @@ import { Interruption } from './interruption.ts';
 import {
   addActionFlags,
   addDialectFlags,
-  addFormatFlag,
+  addFormatFlags,
   addReadinessFlags,
   describedLoad,
   given,
@@ -54,7 +54,7 @@ export function addLoadCommand(program: Command): void {
     .description('load files, packed or not, or those of an extract, into a table, exactly once')
     .argument(
       '<files...>',
-      'CSV or JSON Lines, folders of them, patterns such as "in/*.csv"; or the .manifest.json of an extract',
+      'CSV, JSON Lines or Parquet, folders of them, patterns such as "in/*.csv"; or the .manifest.json of an extract',
     )
     .requiredOption('--into <table>', 'target: table, schema.table or "Any Name"."table"')
     .option('--create', 'create the table from the data when it does not exist')
@@ -67,7 +67,7 @@ export function addLoadCommand(program: Command): void {
     )
     .option('--ledger-schema <name>', `schema of the ledger (default: ${DEFAULT_LEDGER_SCHEMA})`)
     .optionsGroup('How the file is written:');
-  addDialectFlags(addFormatFlag(command)).optionsGroup('Which fields go where:');
+  addDialectFlags(addFormatFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).optionsGroup('What to do:');
   addReadinessFlags(addActionFlags(command))
     .option('--atomic', 'several files in one transaction: all of them or none')
@@ -172,10 +172,19 @@ function isManifest(file: string): boolean {
 }
 
 /** @throws CopylineError `USAGE` for flags about what the manifest says itself */
-function withoutForm({ source, dialect, columns, ...spec }: LoadSpecInput): ManifestLoadInput {
-  if (columns !== undefined || (dialect !== undefined && Object.keys(dialect).length > 0)) {
+function withoutForm({
+  source,
+  format,
+  dialect,
+  columns,
+  ...spec
+}: LoadSpecInput): ManifestLoadInput {
+  if (
+    (columns ?? format) !== undefined ||
+    (dialect !== undefined && Object.keys(dialect).length > 0)
+  ) {
     throw new CopylineError('USAGE', `${source.path} says itself how its files are written`, {
-      advice: 'Leave out --columns, --delimiter and the like.',
+      advice: 'Leave out --format, --columns, --delimiter and the like.',
     });
   }
   return spec;

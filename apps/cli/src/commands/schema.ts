@@ -12,7 +12,7 @@ import { countText } from '../output/numbers.ts';
 import { ProgressLine } from '../output/progress-line.ts';
 import { runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addDialectFlags, addFormatFlag, describedLoad, type LoadFlags } from './load-flags.ts';
+import { addDialectFlags, addFormatFlags, describedLoad, type LoadFlags } from './load-flags.ts';
 import { addMappingFlags } from './mapping-flags.ts';
 
 interface SchemaOptions extends CommonOptions, LoadFlags {}
@@ -21,10 +21,13 @@ export function addSchemaCommand(program: Command): void {
   const command = program
     .command('schema')
     .description('print the table that load --create would make of a file, and why')
-    .argument('<file>', 'a file of CSV or JSON Lines, packed or not; no database is asked')
+    .argument(
+      '<file>',
+      'a file of CSV or JSON Lines, packed or not, or of Parquet; no database is asked',
+    )
     .option('--into <table>', 'name of the table (default: the name of the file)')
     .optionsGroup('How the file is written:');
-  addDialectFlags(addFormatFlag(command)).optionsGroup('Which fields go where:');
+  addDialectFlags(addFormatFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).action((file: string, options: SchemaOptions) =>
     runCommand(options, (context) => schema(file, options, context)),
   );
@@ -55,9 +58,10 @@ async function schema(
   terminal.result(schemaText(description));
   terminal.json({
     sql: description.sql,
-    columns: description.columns.map(({ name, type, because }) => ({
+    columns: description.columns.map(({ name, type, because, fileType }) => ({
       name,
       type,
+      ...(fileType === undefined ? {} : { fileType }),
       because: because === undefined ? null : { ...because, insteadOf: because.insteadOf ?? null },
     })),
   });
@@ -73,7 +77,8 @@ export function schemaText({ sql, columns }: TableDescription): string {
   const width = Math.max(...lines.map((line) => line.length));
   const commented = lines.map((line, i) => {
     // A name may hold anything, even a line end, behind which a comment would be none.
-    const reason = escapeControls(reasonOf(columns[i]?.because));
+    const { because, fileType } = columns[i] ?? { because: undefined };
+    const reason = escapeControls(fileType ?? reasonOf(because));
     return `  ${line.padEnd(width)}  -- ${reason}`;
   });
   return `${opening}\n${commented.join('\n')}\n);`;

@@ -16,7 +16,12 @@ import { openService } from '../service/open-service.ts';
 import type { ServiceClient } from '../service/service-client.ts';
 import { printError, runCommand, type CommandContext, type CommonOptions } from './command.ts';
 import { Interruption } from './interruption.ts';
-import { addActionFlags, addDialectFlags, addReadinessFlags } from './load-flags.ts';
+import {
+  addActionFlags,
+  addDialectFlags,
+  addParquetFlags,
+  addReadinessFlags,
+} from './load-flags.ts';
 import { addMappingFlags } from './mapping-flags.ts';
 import { submittedWork, type SubmitFlags } from './submitted-work.ts';
 
@@ -60,7 +65,7 @@ export function addSubmitCommand(program: Command): void {
     .addOption(
       new Option(
         '--format <format>',
-        'format; jsonl only of a load, parquet of an extract',
+        'format (default: of a load, by its first bytes; of an extract, csv); jsonl only of a load',
       ).choices(['csv', 'jsonl', 'parquet']),
     )
     .addOption(
@@ -71,7 +76,7 @@ export function addSubmitCommand(program: Command): void {
         'zstd',
       ]),
     );
-  addDialectFlags(command).optionsGroup('Which fields go where:');
+  addDialectFlags(addParquetFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(
     command,
     "of a load: columns of the file's fields by position; of an extract: columns of the table",

@@ -28,6 +28,7 @@ const OF_LOADS: readonly Flag[] = [
   ...(['into', 'create', 'skipLines', 'skipBlankLines', 'maxRecordSize', 'ledger'] as const),
   ...(['lane', 'slot', 'force', 'allowEmpty', 'onError', 'rejectLimit', 'trim'] as const),
   ...(['map', 'skipColumns', 'set', 'nullFor', 'extraColumns', 'missingColumns'] as const),
+  ...(['nested', 'nanoseconds'] as const),
 ];
 const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite', 'compression'];
 
@@ -88,13 +89,14 @@ type Locate = (path: readonly PropertyKey[]) => { file: string; line: number } |
 
 function loadOf(base: Description, flags: SubmitFlags, locate: Locate): Work {
   refuse(OF_EXTRACTS, flags, 'a load');
-  const { dialect, mapping, ...loadFlags } = describedLoad(flags);
+  const { dialect, mapping, parquet, ...loadFlags } = describedLoad(flags);
   const merged = {
     ...base,
     ...loadFlags,
     ...given({ connection: flags.connection }),
     dialect: mergeDialect(base['dialect'], dialect),
     ...(mapping === undefined ? {} : { mapping: merge(base['mapping'], mapping) }),
+    ...(parquet === undefined ? {} : { parquet: merge(base['parquet'], parquet) }),
   };
   return { type: 'load', load: parseRequest(loadRequestSchema, merged, 'The load', locate) };
 }

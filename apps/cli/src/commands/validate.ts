@@ -15,7 +15,7 @@ import {
 import { Interruption } from './interruption.ts';
 import {
   addDialectFlags,
-  addFormatFlag,
+  addFormatFlags,
   addLaneFlag,
   addReadinessFlags,
   describedLoad,
@@ -39,13 +39,13 @@ export function addValidateCommand(program: Command): void {
   const command = program
     .command('validate')
     .description('find all records that a table would refuse; nothing is stored')
-    .argument('<file>', 'a file of CSV or JSON Lines, packed or not')
+    .argument('<file>', 'a file of CSV or JSON Lines, packed or not, or of Parquet')
     .requiredOption('--into <table>', 'table that is to judge: table, schema.table')
     .option('--create', 'judge by the table that would be created, when it does not exist')
     .optionsGroup('Where:')
     .option('--target <name|conninfo>', 'database; without it the embedded one')
     .optionsGroup('How the file is written:');
-  addDialectFlags(addFormatFlag(command)).optionsGroup('Which fields go where:');
+  addDialectFlags(addFormatFlags(command)).optionsGroup('Which fields go where:');
   addMappingFlags(command).optionsGroup('What to do:');
   addReadinessFlags(addLaneFlag(command))
     .option('--max-errors <n>', 'end when there are so many (default: find all)', parseCount)

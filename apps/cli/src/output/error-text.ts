@@ -40,11 +40,12 @@ function reachedText({ to, rowsRead, bytesRead }: ExtractReport): string {
 }
 
 function placeText(error: ReportError): string {
-  const { source, record, line, column, byteOffset } = error;
+  const { source, record, line, rowGroup, column, byteOffset } = error;
   return [
     source === null ? undefined : escapeControls(source),
     record === null ? undefined : `record ${countText(record)}`,
     line === null ? undefined : `line ${countText(line)}`,
+    rowGroup === undefined ? undefined : `row group ${countText(rowGroup)}`,
     column === null ? undefined : `column ${escapeControls(column)}`,
     byteOffset === null ? undefined : `byte ${countText(byteOffset)}`,
   ]

@@ -24,6 +24,7 @@ export function placeFacts(error: ReportError): (readonly [label: string, value:
     ['File', error.source],
     ['Record', number(error.record)],
     ['Line', number(error.line)],
+    ['Row group', number(error.rowGroup ?? null)],
     ['Column', error.column],
     ['Byte offset', number(error.byteOffset)],
   ] as const;

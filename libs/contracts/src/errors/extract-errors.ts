@@ -47,11 +47,6 @@ export const EXTRACT_ERRORS = define({
     meaning: 'The manifest is missing, cannot be read, or is not one.',
     advice: 'Give the path of the .manifest.json that the extract has written.',
   },
-  MANIFEST_UNSUPPORTED: {
-    retry: 'never',
-    meaning: 'The files of the manifest are in a form that cannot be loaded yet.',
-    advice: 'Extract again as CSV without compression, and load that.',
-  },
   MANIFEST_MISMATCH: {
     retry: 'never',
     meaning: 'The files are not those that the manifest speaks of.',

@@ -153,3 +153,59 @@ export const RECORD_ERRORS = define({
     advice: 'Rename the columns, or give the fields’ columns by position with --columns.',
   },
 });
+
+/** Of Parquet files. */
+export const PARQUET_ERRORS = define({
+  NOT_PARQUET: {
+    retry: 'never',
+    meaning: 'The source is not a Parquet file.',
+    advice: 'Check the file, or leave --format out.',
+  },
+  PARQUET_INVALID: {
+    retry: 'never',
+    meaning: 'The Parquet file is damaged, incomplete, or contradicts itself.',
+    advice:
+      'Have it delivered or written again; a file that is still being written looks like this, too.',
+  },
+  PARQUET_CHECKSUM: {
+    retry: 'never',
+    meaning: 'A page of the Parquet file is not what its checksum says.',
+    advice: 'The file was damaged after it was written: have it delivered again.',
+  },
+  PARQUET_UNSUPPORTED: {
+    retry: 'never',
+    meaning: 'The Parquet file has a codec or an encoding that Copyline does not read.',
+    advice: 'Write it again with snappy, zstd, gzip, brotli or lz4_raw, or without compression.',
+  },
+  PARQUET_ENCRYPTED: {
+    retry: 'never',
+    meaning: 'The Parquet file, or a column of it, is encrypted.',
+    advice: 'Decrypt it first.',
+  },
+  PARQUET_TOO_LARGE: {
+    retry: 'never',
+    meaning: 'A part of the Parquet file would take more memory than a load may have.',
+    advice: 'Write it with smaller pages: a megabyte is usual. A forged file looks like this, too.',
+  },
+  PARQUET_NESTED: {
+    retry: 'never',
+    meaning: 'A column of the Parquet file is a list, a map or a struct.',
+    advice: 'Load it as JSON with --nested json, or leave it out with --skip-columns.',
+  },
+  PARQUET_STUCK: {
+    retry: 'retry',
+    meaning: 'Reading the Parquet file made no progress for minutes.',
+    advice: 'Check the disk or network that the file lies on; then load again.',
+  },
+  COLUMN_TYPE_MISMATCH: {
+    retry: 'never',
+    meaning: 'A column of the Parquet file cannot become a column of the type that the table has.',
+    advice:
+      'Change the type of the column, load into another one with --map, or leave it out with --skip-columns.',
+  },
+  VALUE_LOSSY: {
+    retry: 'never',
+    meaning: 'A value of the Parquet file would be altered by the type of its column.',
+    advice: 'Use a wider type; for times, --nanoseconds truncate cuts them off at microseconds.',
+  },
+});

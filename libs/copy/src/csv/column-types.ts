@@ -4,10 +4,33 @@ import type { ValueType } from '../encode/index.ts';
 export type ColumnType =
   'bigint' | 'numeric' | 'boolean' | 'date' | 'timestamp' | 'timestamptz' | 'uuid' | 'text';
 
-/** The name of each in the catalogue, where it is another one. */
-const CATALOGUE_NAMES: Partial<Record<ColumnType, string>> = { bigint: 'int8', boolean: 'bool' };
+/** Those, and what else the columns of a Parquet file may be. */
+export type TableType =
+  | ColumnType
+  | 'smallint'
+  | 'integer'
+  | 'real'
+  | 'double precision'
+  | 'time'
+  | 'interval'
+  | 'bytea'
+  | 'json'
+  | 'jsonb'
+  | `numeric(${number},${number})`;
 
-export function valueTypeOf(type: ColumnType): ValueType {
+/** The name of each in the catalogue, where it is another one. */
+const CATALOGUE_NAMES: Readonly<Record<string, string>> = {
+  ...{ bigint: 'int8', boolean: 'bool', smallint: 'int2', integer: 'int4' },
+  ...{ real: 'float4', 'double precision': 'float8' },
+};
+const VARHDRSZ = 4;
+
+export function valueTypeOf(type: TableType): ValueType {
+  const [, precision, scale] = /^numeric\((\d+),(\d+)\)$/.exec(type) ?? [];
+  if (precision !== undefined) {
+    const typmod = ((Number(precision) << 16) | Number(scale)) + VARHDRSZ;
+    return { name: 'numeric', kind: 'base', typmod };
+  }
   return { name: CATALOGUE_NAMES[type] ?? type, kind: 'base', typmod: -1 };
 }
 

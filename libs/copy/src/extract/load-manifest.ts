@@ -13,7 +13,7 @@ import { LocalFile } from '../source/local-file.ts';
 import { readManifest, verifyExtract } from './manifest.ts';
 
 /** A load, without what the manifest says: which files, how they are written, what their columns are. */
-export type ManifestLoadInput = Omit<LoadSpecInput, 'source' | 'dialect' | 'columns'>;
+export type ManifestLoadInput = Omit<LoadSpecInput, 'source' | 'format' | 'dialect' | 'columns'>;
 
 /**
  * Loads the files of an extract, in their order, each exactly once with a ledger entry of its own.
@@ -35,9 +35,6 @@ export async function loadManifest(
   const target = { into: input.into, database: deps.database };
   if (verified.error !== undefined) return refusedTogether(path, target, verified.error);
   const manifest = await readManifest(path);
-  if (manifest.csv === undefined) {
-    return refusedTogether(path, target, unsupported(path));
-  }
   const total = manifest.files.length;
   for (const [i, file] of manifest.files.entries()) {
     const { report, error } = await runLoad(specOf(path, input, manifest, i), deps, signal);
@@ -63,16 +60,15 @@ function specOf(
 ): LoadSpecInput {
   const { files, columns, csv } = manifest;
   const file = files[i];
-  if (file === undefined || csv === undefined) throw new TypeError('not a file of the manifest');
-  const { delimiter, quote, escape, null: nullMarker, header } = csv;
+  if (file === undefined) throw new TypeError('not a file of the manifest');
   // Two files of the same content are two parts of the extract, not the same one again.
   const twins = files.slice(0, i).filter(({ digest }) => digest === file.digest).length;
   return {
     ...input,
     source: { path: join(dirname(path), file.name) },
-    format: 'csv',
-    dialect: { delimiter, quote, escape, null: nullMarker, header },
-    ...(header ? {} : { columns: columns.map(({ name }) => name) }),
+    format: csv === undefined ? 'parquet' : 'csv',
+    ...(csv === undefined ? {} : { dialect: csvDialectOf(csv) }),
+    ...(csv === undefined || csv.header ? {} : { columns: columns.map(({ name }) => name) }),
     ...(file.rows === 0 ? { allowEmpty: true } : {}),
     ...(twins === 0 ? {} : { slot: `${input.slot ?? ''}#${String(twins + 1)}` }),
   };
@@ -81,19 +77,24 @@ function specOf(
 /** Whether what was loaded is what the manifest speaks of: its digests are those of the files as they lie. */
 async function isAsWritten(
   path: string,
-  { files, compression }: Manifest,
+  { files, format, compression }: Manifest,
   i: number,
   report: LoadReport,
 ): Promise<boolean> {
   const { name = '', digest } = files[i] ?? {};
   const loaded = report.files[0]?.digest ?? null;
-  if (compression === 'none') return loaded === null || loaded === digest;
+  // What a Parquet file packs are its pages.
+  if (format === 'parquet' || compression === 'none') return loaded === null || loaded === digest;
   await using file = await LocalFile.open({ path: join(dirname(path), name), name });
   return (await digestFile(file, () => undefined, undefined)) === digest;
 }
 
-function unsupported(path: string): CopylineError {
-  return new CopylineError('MANIFEST_UNSUPPORTED', 'Files in Parquet cannot be loaded yet', {
-    source: path,
-  });
+function csvDialectOf({
+  delimiter,
+  quote,
+  escape,
+  null: nullMarker,
+  header,
+}: NonNullable<Manifest['csv']>): LoadSpecInput['dialect'] {
+  return { delimiter, quote, escape, null: nullMarker, header };
 }

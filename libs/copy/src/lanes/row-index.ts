@@ -51,6 +51,18 @@ export class RowIndex {
     return { binaryEnd, textEnd, rawStart, rawEnd, record, line };
   }
 
+  /** All numbers, for an index of the same rows in another thread. */
+  numbers(): Int32Array<ArrayBuffer> {
+    return this.#numbers.subarray(0, this.count * FIELDS);
+  }
+
+  static of(numbers: Int32Array<ArrayBuffer>): RowIndex {
+    const index = new RowIndex();
+    index.#numbers = numbers;
+    index.count = numbers.length / FIELDS;
+    return index;
+  }
+
   #grow(): void {
     const larger = new Int32Array(this.#numbers.length * 2);
     larger.set(this.#numbers);

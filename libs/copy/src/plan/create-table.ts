@@ -1,6 +1,6 @@
 import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 
-import type { ColumnType } from '../csv/column-types.ts';
+import type { TableType } from '../csv/column-types.ts';
 import type { ColumnMapping } from './map-fields.ts';
 import type { TableName } from './table-name.ts';
 
@@ -8,22 +8,22 @@ import type { TableName } from './table-name.ts';
 export function createTable(
   { schema, name }: TableName,
   columns: readonly string[],
-  types: readonly ColumnType[],
+  types: readonly TableType[],
 ): string {
   const table = schema === undefined ? quoteIdentifier(name) : quoteTable({ schema, name });
   const definitions = columns.map((name, i) => columnDefinition(name, types[i] ?? 'text'));
   return `CREATE TABLE ${table} (${definitions.join(', ')})`;
 }
 
-export function columnDefinition(name: string, type: ColumnType): string {
+export function columnDefinition(name: string, type: TableType): string {
   return `${quoteIdentifier(name)} ${type}`;
 }
 
 /** The types of the columns that are made: of the fields by their values, of what the load sets. */
 export function createdTypes(
   { fields, set }: ColumnMapping,
-  inferred: readonly ColumnType[] | undefined,
-): ColumnType[] {
+  inferred: readonly TableType[] | undefined,
+): TableType[] {
   return [
     ...fields.flatMap((field, i) => (field === undefined ? [] : (inferred?.[i] ?? 'text'))),
     ...set.map(({ value }) =>

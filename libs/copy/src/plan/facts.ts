@@ -2,7 +2,7 @@ import type { Capabilities, Connection } from '@copyline/dws-client';
 import { CopylineError } from '@copyline/contracts';
 import { quoteIdentifier } from '@copyline/dws-client';
 
-import type { ColumnType } from '../csv/column-types.ts';
+import type { TableType } from '../csv/column-types.ts';
 import type { ValueType } from '../encode/index.ts';
 import type { LedgerFacts } from '../ledger/ledger-records.ts';
 import type { FileVersion } from '../source/local-file.ts';
@@ -20,7 +20,7 @@ export interface LoadFacts {
   readonly schemaExists: boolean;
   readonly source: SourceFacts;
   /** Types for `--create`, one for each field; only when the table does not exist. */
-  readonly inferred: readonly ColumnType[] | undefined;
+  readonly inferred: readonly TableType[] | undefined;
   /** `undefined` when the load runs without a ledger. */
   readonly ledger: LedgerFacts | undefined;
   /** Only of a load in continue mode. */

@@ -45,7 +45,8 @@ export function planLane(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMappin
     encoding: [],
     session,
   });
-  const { reading } = facts.source.head;
+  const { reading, parquet } = facts.source.head;
+  if (parquet !== undefined) assertLaneOfParquet(spec);
   if (spec.lane === 'byte') assertPassThrough(spec, mapping, reading);
   if (spec.lane !== undefined && spec.lane !== 'binary') {
     return plain(spec.lane, 'it was asked for');
@@ -65,6 +66,12 @@ export function planLane(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMappin
   throw new CopylineError('LANE_UNSUITABLE', `The binary lane cannot take this load: ${obstacle}`, {
     expected: 'a table all of whose columns have an encoder',
   });
+}
+
+/** The other lanes are about how CSV is written. */
+function assertLaneOfParquet({ lane }: LoadSpec): void {
+  if (lane !== 'byte' && lane !== 'tolerant') return;
+  throw new CopylineError('LANE_UNSUITABLE', `The ${lane} lane cannot take a Parquet file`);
 }
 
 /** The byte lane can neither leave a field out nor add one nor change what a field says. */
@@ -98,7 +105,7 @@ function tolerated({ delimiter, comment, relaxedQuotes }: LoadSpec['dialect']): 
 }
 
 /** The type of each column of the COPY. */
-function typesOf({ table, inferred }: LoadFacts, mapping: ColumnMapping): ValueType[] {
+export function typesOf({ table, inferred }: LoadFacts, mapping: ColumnMapping): ValueType[] {
   if (table === undefined) return createdTypes(mapping, inferred).map(valueTypeOf);
   const types = new Map(table.columns.map(({ name, valueType }) => [name, valueType]));
   return columnsOf(mapping).map((name) => types.get(name) ?? valueTypeOf('text'));

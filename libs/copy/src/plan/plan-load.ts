@@ -21,6 +21,7 @@ import { columnsOf, columnsReport, mapFields, type ColumnMapping } from './map-f
 import { list } from './column-names.ts';
 import { scannerOptions } from './scanner-options.ts';
 import { planLane, type LanePlan } from './plan-lane.ts';
+import { planParquet, type ParquetPlan } from './plan-parquet.ts';
 import { planRejects, type RejectPlan } from './plan-rejects.ts';
 import type { TableName } from './table-name.ts';
 
@@ -51,6 +52,8 @@ export interface LoadPlan {
   readonly columnsReport: ColumnsReport;
   readonly lane: LanePlan;
   readonly reading: Reading;
+  /** How the columns of a Parquet file are read; `undefined` of any other. */
+  readonly parquet: ParquetPlan | undefined;
   readonly scanner: ScannerOptions;
   /** Run in this order in the load's transaction, before COPY. */
   readonly statementsBefore: readonly string[];
@@ -104,6 +107,7 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     columnsReport: columnsReport(mapping),
     lane: planLane(spec, facts, mapping),
     reading,
+    parquet: planParquet(spec, facts, mapping),
     scanner: scannerOptions(spec, mapping.fieldNames.length, mapping.fieldNames, reading),
     statementsBefore: [
       NOTICE_LOST_CLIENT,
@@ -244,6 +248,7 @@ function fingerprintOf(
       skipLines,
       skipBlankLines,
     ],
+    ...(format === 'parquet' ? { parquet: spec.parquet } : {}),
     // Only what a load has beyond fields that become columns: without it, older entries still match.
     ...(trim === 'none' ? {} : { trim }),
     ...(encoding === 'utf-8' ? {} : { encoding }),
@@ -302,7 +307,8 @@ function planWarnings(spec: LoadSpec, facts: LoadFacts, mapping: ColumnMapping):
     });
   }
   const [only] = source.head.header ?? [];
-  const advice = mapping.fields.length === 1 ? likelyDelimiter(only ?? '') : undefined;
+  const isCsv = source.head.parquet === undefined;
+  const advice = isCsv && mapping.fields.length === 1 ? likelyDelimiter(only ?? '') : undefined;
   if (advice !== undefined) {
     warnings.push({ code: 'ONE_COLUMN', message: `The file has a single column. ${advice}` });
   }

@@ -4,6 +4,7 @@ import type { Execution } from '../execution.ts';
 import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
 import type { LoadFacts } from '../plan/facts.ts';
 import type { LocalFile } from '../source/local-file.ts';
+import { csvRecord } from '../parquet/csv-record.ts';
 import { readContent } from '../source/reading.ts';
 import { RejectAllowance } from './reject.ts';
 import { RejectFiles, writeRejectFiles } from './reject-files.ts';
@@ -32,8 +33,9 @@ export async function openRejectTable({
   if (plan.rejects === undefined || plan.ledger === undefined) return undefined;
   const preamble = await readPreamble(file, facts.source.head);
   const { source: _source, rejectsFile: _file, ...described } = spec;
-  // A file of rejects may begin with a line that is not what the source was told by.
-  const kept = { ...described, format: facts.source.head.reading.format };
+  const { format } = facts.source.head.reading;
+  // A file of rejects may begin with a line that is not what the source was told by; those of Parquet are CSV.
+  const kept = { ...described, format: format === 'parquet' ? ('csv' as const) : format };
   return new RejectTable(
     connection,
     { schema: plan.ledger.schema, loadId, serverEncoding: plan.session.serverEncoding },
@@ -87,8 +89,9 @@ export async function publishRejects(
 
 async function readPreamble(
   file: LocalFile,
-  { dataStart, reading }: LoadFacts['source']['head'],
+  { header = [], dataStart, reading }: LoadFacts['source']['head'],
 ): Promise<Buffer> {
+  if (reading.format === 'parquet') return Buffer.from(csvRecord(header));
   const preamble = Buffer.alloc(dataStart.byteOffset);
   return preamble.subarray(0, await readContent(file, reading, preamble, 0));
 }

@@ -55,6 +55,11 @@ export class LocalFile implements AsyncDisposable {
     }
   }
 
+  /** Of the open file, for a thread that reads it, too. */
+  get descriptor(): number {
+    return this.#handle.fd;
+  }
+
   /** Reads into `buffer[at…at+length)` from a place in the file. @returns the bytes read. */
   async read(buffer: Buffer, at: number, length: number, position: number): Promise<number> {
     let done = 0;

@@ -11,7 +11,7 @@ import { unpack } from './unpack/unpack.ts';
 
 /** How a file becomes what the scanner reads: decided once, when its first bytes have been seen. */
 export interface Reading {
-  readonly format: 'csv' | 'jsonl';
+  readonly format: 'csv' | 'jsonl' | 'parquet';
   readonly compression: Compression;
   readonly unpackLimits: UnpackLimits;
   readonly encoding: NonNullable<CsvDialect['encoding']>;
@@ -27,7 +27,12 @@ export interface Reading {
 
 /** Whether the scanner's offsets are those of the file, unpacked. */
 export function hasFileOffsets({ encoding, format, tolerant }: Reading): boolean {
-  return encoding === 'utf-8' && format === 'csv' && tolerant === undefined;
+  return encoding === 'utf-8' && format !== 'jsonl' && tolerant === undefined;
+}
+
+/** Whether the scanner reads the file's own bytes. */
+export function isReadAsItIs(reading: Reading): boolean {
+  return reading.format === 'csv' && reading.compression === 'none' && hasFileOffsets(reading);
 }
 
 /**

@@ -127,7 +127,6 @@ describe('a head that is refused', () => {
     ['bzip2', hex('425a6839 314159265359'), 'ARCHIVE_CORRUPT', 'bzip2'],
     ['xz', hex('fd377a585a00'), 'NOT_CSV', 'xz'],
     ['zip', hex('504b0304'), 'NOT_CSV', 'zip'],
-    ['Parquet', hex('50415231 1500'), 'NOT_CSV', 'Parquet'],
     ['PDF', Buffer.from('%PDF-1.7\n'), 'NOT_CSV', 'PDF'],
     ['xls', hex('d0cf11e0a1b11ae1'), 'NOT_CSV', '.xls'],
     ['UTF-16LE', Buffer.from('a,b', 'utf16le'), 'UNSUPPORTED_ENCODING', 'UTF-16LE'],

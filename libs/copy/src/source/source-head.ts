@@ -1,5 +1,7 @@
 import { CopylineError } from '@copyline/contracts';
 
+import { isParquet, parquetColumns } from '../parquet/parquet-source.ts';
+import type { ParquetFooter } from '../parquet/footer.ts';
 import { CsvScanner } from '../csv/scanner.ts';
 import { FILE_START, type ScanPosition } from '../csv/scanning.ts';
 import { dialectBytes, PADDING, scannedDialect } from '../csv/dialect.ts';
@@ -11,7 +13,7 @@ import { WindowReader, type Window } from './window-reader.ts';
 const LF = 0x0a;
 const CR = 0x0d;
 
-/** What the beginning of a CSV file tells. */
+/** What the beginning of a CSV file tells, or the footer of a Parquet file. */
 export interface SourceHead {
   /** Where the first data record begins. */
   readonly dataStart: ScanPosition;
@@ -22,14 +24,17 @@ export interface SourceHead {
   readonly reading: Reading;
   /** Whether the source, unpacked, has nothing but a byte order mark. */
   readonly isEmpty: boolean;
+  /** Only of a Parquet file: its `header` are the names of the columns. */
+  readonly parquet?: ParquetFooter;
 }
 
 /**
  * Reads what stands before the data: byte order mark, skipped lines, header.
  *
- * @throws CopylineError as `chooseReading`, or a fault of the header record
+ * @throws CopylineError as `chooseReading`, a fault of the header record, or one of a Parquet footer
  */
 export async function readSourceHead(file: LocalFile, spec: ReadingSpec): Promise<SourceHead> {
+  if (await isParquet(file, spec.format)) return parquetHead(file, spec);
   const { dialect, maxRecordBytes } = spec;
   const { reading, isEmpty } = await chooseReading(file, spec);
   if (reading.format === 'jsonl') {
@@ -83,6 +88,26 @@ export async function readSourceHead(file: LocalFile, spec: ReadingSpec): Promis
     if (firstRecordFields !== undefined) break;
   }
   return { dataStart, header, firstRecordFields, reading, isEmpty };
+}
+
+async function parquetHead(
+  file: LocalFile,
+  { maxUnpackedBytes, maxUnpackRatio }: ReadingSpec,
+): Promise<SourceHead> {
+  const parquet = await parquetColumns(file);
+  const header = parquet.columns.map(({ name }) => name);
+  const reading: Reading = {
+    format: 'parquet',
+    compression: 'none',
+    unpackLimits: { maxUnpackedBytes, maxUnpackRatio },
+    encoding: 'utf-8',
+    bomBytes: 0,
+    end: file.version.bytes,
+    tolerant: undefined,
+    json: undefined,
+  };
+  const firstRecordFields = header.length;
+  return { dataStart: FILE_START, header, firstRecordFields, parquet, reading, isEmpty: false };
 }
 
 async function startOf(
