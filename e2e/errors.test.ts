@@ -1,5 +1,5 @@
 import { postgres18, useOwnDatabase } from '@copyline/testkit';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +15,7 @@ let directory: string;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), 'copyline-errors-'));
+  await mkdir(join(directory, 'empty'));
 });
 afterEach(() => rm(directory, { recursive: true, force: true }));
 
@@ -78,11 +79,11 @@ const CASES: readonly Case[] = [
     says: /does not exist/,
   },
   {
-    name: 'a directory',
-    file: '.',
-    code: 'SOURCE_NOT_A_FILE',
+    name: 'a folder without files',
+    file: 'empty',
+    code: 'NO_FILES',
     exit: 1,
-    says: /is a directory/,
+    says: /no file/i,
   },
   {
     name: 'a column that the table does not have, by --columns',

@@ -152,7 +152,10 @@ describe('copyline extract', () => {
     await locker.query('begin; lock table t');
     const extract = run('--table', 't', '--to', out(), '--json');
     await waitFor('it to wait', async () => {
-      return (await db.sql('select from pg_locks where not granted')).length > 0;
+      // Of all databases: another test's waits are not meant.
+      const sql = `select from pg_locks where not granted and relation = 't'::regclass
+                      and database = (select oid from pg_database where datname = current_database())`;
+      return (await db.sql(sql)).length > 0;
     });
     extract.kill('SIGINT');
     expect((await extract.exit).code).toBe(130);

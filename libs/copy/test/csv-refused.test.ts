@@ -253,8 +253,8 @@ const CASES: RefusedCase[] = [
   },
   {
     name: 'C58 Parquet',
-    file: '⟦PAR1\x15\x04PAR1',
-    error: { code: 'NOT_CSV', message: expect.stringContaining('Parquet') as string },
+    file: 'PAR1\x15\x04PAR',
+    error: { code: 'PARQUET_INVALID', message: expect.stringContaining('cut off') as string },
   },
 ];
 

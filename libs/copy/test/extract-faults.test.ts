@@ -10,6 +10,7 @@ import { readFile } from 'node:fs/promises';
 import { Writable } from 'node:stream';
 import { beforeEach, describe, expect, it } from 'vitest';
 
+import { cancelOnAbort } from '../src/extract/stop-signal.ts';
 import { Destination } from '../src/extract/sink/destination.ts';
 import {
   copyRuns,
@@ -180,7 +181,9 @@ describe.each(testServers())('an extract from $name, when things break', (server
       await connection.query('insert into marker values (1)');
       const running = extract({ from: { table: 'locked' } }, { connection }, controller.signal);
       await waitFor('it to wait for the lock', async () => {
-        return (await db.sql('select from pg_locks where not granted')).length > 0;
+        // Of all databases: another test's waits are not meant.
+        const sql = `select from pg_locks where not granted and relation = 'locked'::regclass`;
+        return (await db.sql(sql)).length > 0;
       });
       controller.abort();
       const outcome = await running;
@@ -190,6 +193,22 @@ describe.each(testServers())('an extract from $name, when things break', (server
     });
     await locker.query('rollback');
     expect(await db.sql('select id from marker')).toHaveLength(2);
+    await expectHealthy(connection);
+  });
+
+  it('a stop between two statements ends the second one, whatever it waits for', async () => {
+    await db.sql('create table locked (id int)');
+    const locker = await db.client();
+    await locker.query('begin; lock table locked');
+    const controller = new AbortController();
+    const work = cancelOnAbort(connection, controller.signal, async () => {
+      const first = connection.query('select 1');
+      controller.abort();
+      await first;
+      await connection.query('select from locked');
+    });
+    await expect(work).rejects.toMatchObject({ sqlstate: '57014' });
+    await locker.query('rollback');
     await expectHealthy(connection);
   });
 

@@ -3,6 +3,8 @@ import { abortReason, throwIfAborted, type Connection } from '@copyline/dws-clie
 
 /** How long a cancelled statement may take to end before its connection is given up. */
 const CANCELLED_MS = 5_000;
+/** A cancel may come when one statement has just ended and the next one has not begun: then again. */
+const CANCEL_AGAIN_MS = 200;
 
 /** Everything that may end an extract before its end: its caller, its time limit, its sink. */
 export class StopSignal implements Disposable {
@@ -60,17 +62,23 @@ export async function cancelOnAbort<T>(
   signal: AbortSignal,
   work: (disarm: () => void) => Promise<T>,
 ): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const onAbort = (): void => {
+  let again: NodeJS.Timeout | undefined;
+  let givingUp: NodeJS.Timeout | undefined;
+  const cancel = (): void => {
     if (connection.status !== 'querying') return; // a COPY has its own way out
     void connection.cancel();
-    timer = setTimeout(() => {
+    givingUp ??= setTimeout(() => {
       connection.destroy(new CopylineError('CONNECTION_UNUSABLE', 'The server did not cancel'));
     }, CANCELLED_MS);
   };
+  const onAbort = (): void => {
+    cancel();
+    again = setInterval(cancel, CANCEL_AGAIN_MS);
+  };
   const disarm = (): void => {
     signal.removeEventListener('abort', onAbort);
-    clearTimeout(timer);
+    clearInterval(again);
+    clearTimeout(givingUp);
   };
   signal.addEventListener('abort', onAbort, { once: true });
   try {
