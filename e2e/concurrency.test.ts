@@ -2,7 +2,7 @@ import {
   openGate,
   rowsExactlyOnce,
   startFaultProxy,
-  testServers,
+  anyServer,
   useOwnDatabase,
   waitFor,
   writeCsv,
@@ -30,7 +30,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-describe.each(testServers())('two at once, on $name', (server) => {
+describe.each(anyServer())('two at once, on $name', (server) => {
   const db = useOwnDatabase(server);
 
   it('the same file: one loads, the other waits and is deduplicated', async () => {

@@ -1,5 +1,5 @@
 import { connect } from '@copyline/dws-client';
-import { testServers } from '@copyline/testkit';
+import { anyServer } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { readManifest, verifyExtract } from '../src/index.ts';
@@ -58,7 +58,7 @@ const TYPES: Readonly<Record<string, readonly [string, ...(string | [string, str
   '"char"': ['VARCHAR', 'x'],
 };
 
-describe.each(testServers())('a Parquet file from $name', (server) => {
+describe.each(anyServer())('a Parquet file from $name', (server) => {
   const extracting = useExtracting(server);
   const { db, extract, path } = extracting;
 
