@@ -109,19 +109,19 @@ const CASES: ServerCase[] = [
     error: { ...refused, record: 2, line: 3, column: 'b' },
   },
   {
-    name: 'NOT NULL',
+    name: 'F25 NOT NULL',
     columns: 'a int, b text not null',
     file: 'a,b\n1,""\n⟦2,\n3,x\n',
     error: { ...violated, sqlstate: '23502', record: 2, line: 3, excerpt: '2,' },
   },
   {
-    name: 'UNIQUE, behind quoted line ends',
+    name: 'F24 UNIQUE, behind quoted line ends',
     columns: 'a int unique, b text',
     file: 'a,b\n1,"x\ny"\n2,x\n⟦1,"a: b: z"\n4,x\n',
     error: { ...violated, sqlstate: '23505', record: 3, line: 5 },
   },
   {
-    name: 'CHECK, with a value that looks like a column',
+    name: 'F25 CHECK, with a value that looks like a column',
     columns: 'a int check (a < 3), b text',
     file: 'a,b\n1,x\n⟦3,hello a: 1\n',
     error: { ...violated, sqlstate: '23514', record: 2, line: 3, excerpt: '3,hello a: 1' },
@@ -180,7 +180,7 @@ describe.each(testServers())('what $name refuses', (server) => {
     await expectNothingStored(loading, report);
   });
 
-  it('is not placed where the server names only a key', async () => {
+  it('F25: is not placed where the server names only a key', async () => {
     await loading.db.sql('create table parent (a int primary key)');
     await loading.db.sql('create table t (a int references parent, b text)');
     const report = await loading.load(await loading.write('a,b\n1,x\n'));

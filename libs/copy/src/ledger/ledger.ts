@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 
 import type { Claim, DoneLoad, LedgerFacts, LoadIdentity } from './ledger-records.ts';
 import { asLedgerError } from './open-ledger.ts';
+import { storableJson, storableText } from './storable-text.ts';
 
 const LOCK_NOT_AVAILABLE = '55P03';
 const UNIQUE_VIOLATION = '23505';
@@ -35,10 +36,12 @@ const DONE_COLUMNS = `d.load_id, d.fingerprint, d.finished_at, d.source, d.repor
 export class Ledger {
   readonly #connection: Connection;
   readonly #schema: string;
+  readonly #encoding: string;
 
   constructor(connection: Connection, schema: string) {
     this.#connection = connection;
     this.#schema = quoteIdentifier(schema);
+    this.#encoding = connection.server.encoding;
   }
 
   async readFacts(
@@ -223,7 +226,7 @@ export class Ledger {
         [
           ...content,
           identity.loadId,
-          JSON.stringify({ ...outcome.report, loadId: identity.loadId }),
+          storableJson({ ...outcome.report, loadId: identity.loadId }, this.#encoding),
           outcome.report.rowsLoaded,
           // The table exists from now on: later runs look for the source under this key.
           claimKey(identity.source, identity.slot),
@@ -253,7 +256,7 @@ export class Ledger {
       [
         identity.loadId,
         end.state,
-        end.state === 'failed' ? JSON.stringify(end.error) : null,
+        end.state === 'failed' ? storableJson(end.error, this.#encoding) : null,
         deduplicated?.original.loadId ?? null,
         deduplicated?.digest ?? null,
       ],
@@ -300,7 +303,10 @@ export class Ledger {
     parameters: readonly unknown[] = [],
   ): Promise<QueryResult<Row>> {
     try {
-      return await this.#connection.query<Row>(text, parameters);
+      const storable = parameters.map((each) =>
+        typeof each === 'string' ? storableText(each, this.#encoding) : each,
+      );
+      return await this.#connection.query<Row>(text, storable);
     } catch (error) {
       throw asLedgerError(error, this.#schema, 'used');
     }

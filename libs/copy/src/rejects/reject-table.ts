@@ -2,6 +2,7 @@ import type { ErrorCode } from '@copyline/contracts';
 import { quoteIdentifier, type Connection } from '@copyline/dws-client';
 
 import { BINARY_HEADER, BINARY_TRAILER } from '../lanes/binary-rows.ts';
+import { storableText } from '../ledger/storable-text.ts';
 import type { Reject } from './reject.ts';
 import type { RejectStore } from './reject-log.ts';
 
@@ -93,15 +94,8 @@ export class RejectTable implements RejectStore {
   #text(text: string | null): Buffer | null {
     if (text === null) return null;
     const storable = text.replaceAll('\0', '\\x00');
-    return Buffer.from(this.#encoding === 'UTF8' ? storable : asciiOf(storable));
+    return Buffer.from(storableText(storable, this.#encoding));
   }
-}
-
-function asciiOf(text: string): string {
-  return text.replace(
-    /[^\0-\x7f]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function int8(value: number): Buffer {

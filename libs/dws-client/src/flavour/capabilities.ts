@@ -123,10 +123,12 @@ const PRODUCT_NAMES: Readonly<Record<Flavour, string>> = {
 /** What a server is, and what it can do. */
 export interface Server extends ServerKind {
   readonly can: Capabilities;
+  /** Of the database, by its name there (`server_encoding`): `UTF8` as a rule. */
+  readonly encoding: string;
 }
 
-export function serverOfKind(kind: ServerKind): Server {
-  return Object.freeze({ ...kind, can: capabilitiesOf(kind) });
+export function serverOfKind(kind: ServerKind, encoding = 'UTF8'): Server {
+  return Object.freeze({ ...kind, can: capabilitiesOf(kind), encoding });
 }
 
 /** @throws NotSupportedError when the server cannot do it */

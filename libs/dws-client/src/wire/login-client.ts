@@ -96,15 +96,16 @@ export class LoginClient extends pg.Client {
   /** Asks nothing where the start-up parameters leave no doubt, as those of a PostgreSQL do. */
   async #identify(): Promise<void> {
     const known = flavourOfParameters(this.parameters);
+    const encoding = this.parameters.get('server_encoding');
     if (known !== undefined) {
-      this.#server = serverOfKind(known);
+      this.#server = serverOfKind(known, encoding);
       return;
     }
     const { rows } = await this.query<{ version: string; pid: string }>({
       text: 'SELECT version() AS version, pg_backend_pid()::text AS pid',
       query_timeout: IDENTIFY_TIMEOUT_MS,
     } as pg.QueryConfig);
-    this.#server = serverOfKind(detectFlavour(rows[0]?.version ?? ''));
+    this.#server = serverOfKind(detectFlavour(rows[0]?.version ?? ''), encoding);
     this.#backendPid = BigInt(rows[0]?.pid ?? 0);
   }
 
