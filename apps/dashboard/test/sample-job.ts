@@ -24,6 +24,7 @@ export function sampleJob(more: Partial<LoadJob> = {}): LoadJob {
       connection: 'embedded',
       into: 'airports',
       format: 'csv',
+      parquet: { nested: 'refuse', nanoseconds: 'refuse' },
       dialect: {
         delimiter: ',',
         quote: '"',

@@ -2,20 +2,14 @@ import { crc32 } from 'node:zlib';
 
 import { ChunkBytes } from './chunk-bytes.ts';
 import type { Unpack } from './codecs.ts';
+import { decodeValues, PLAIN, PLAIN_DICTIONARY, RLE_DICTIONARY } from './decode-values.ts';
 import type { ChunkPlace } from './footer.ts';
 import { readPageHeader, type PageHeader } from './page-header.ts';
 import { invalid, ParquetFault } from './parquet-fault.ts';
 import { decodeRuns } from './rle.ts';
 import type { Leaf, SchemaNode } from './schema.ts';
 import { ThriftEnd } from './thrift.ts';
-import {
-  decodeValues,
-  NO_PLACES,
-  PLAIN,
-  PLAIN_DICTIONARY,
-  RLE_DICTIONARY,
-  type Values,
-} from './values.ts';
+import { NO_PLACES, type Values } from './values.ts';
 
 /** Entries of one column: values, NULLs, and in nested columns empty lists. */
 export interface Page {

@@ -43,7 +43,11 @@ describe('a schedule', () => {
     ['neither', {}, 'load'],
     ['both', { load, extract }, 'load'],
     ['deduplicated extracts', { extract, dedupe: 'occurrence' }, 'dedupe'],
-    ['braces that stand for nothing', { extract: { ...extract, to: 'outbox:{hour}.csv' } }, 'extract'],
+    [
+      'braces that stand for nothing',
+      { extract: { ...extract, to: 'outbox:{hour}.csv' } },
+      'extract',
+    ],
     ['a way out', { extract: { ...extract, to: 'outbox:{date}/../x' } }, 'extract'],
   ])('does not submit %s', (_, what, field) => {
     const { error } = scheduleSpecSchema.safeParse({ cron, ...what });
