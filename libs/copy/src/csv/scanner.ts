@@ -1,7 +1,7 @@
 import type { CopylineError } from '@copyline/contracts';
 
 import { BlankLines } from './blank-lines.ts';
-import { unescapeField } from './field-text.ts';
+import { CurrentRecord, NOWHERE } from './current-record.ts';
 import { byteFault, countFault, unclosedFault } from './record-faults.ts';
 import {
   blankLine,
@@ -12,13 +12,7 @@ import {
   textAfterQuote,
   type ScanFault,
 } from './scan-faults.ts';
-import {
-  FILE_START,
-  LOOKAHEAD_BYTES,
-  type LineEnd,
-  type ScannerOptions,
-  type ScanPosition,
-} from './scanning.ts';
+import { FILE_START, LOOKAHEAD_BYTES, type ScannerOptions, type ScanPosition } from './scanning.ts';
 import { invalidUtf8At } from './utf8.ts';
 import { firstFlagged, flagsOf, flagsOfControls, repeated, WORD_BYTES, wordsOf } from './words.ts';
 
@@ -29,7 +23,6 @@ const CR = 0x0d;
 /** Why a scan stopped inside a record. */
 const INCOMPLETE = -1;
 const UNKNOWN = -1;
-const NOWHERE = -1;
 
 /**
  * Finds the records and fields of a CSV file in a window of bytes, without making a string of
@@ -44,28 +37,7 @@ const NOWHERE = -1;
  * server stores 20 to 26 MB/s (`node bench/scanner.mjs`, docs/benchmarks.md): the server is the
  * limit, by far.
  */
-export class CsvScanner {
-  /** Number of the record, from 1. */
-  record = 0;
-  /** Physical line on which the record starts, from 1. */
-  line = 1;
-  /** First byte of the record and the byte after its last field, in the window. */
-  start = 0;
-  contentEnd = 0;
-  /** The byte after the record's line end. */
-  end = 0;
-  lineEnd: LineEnd = 'end';
-  /** Physical lines that the record takes up. */
-  lineCount = 1;
-  fieldCount = 0;
-  /** Where each field of the record ends in the window; the next one begins a byte later. */
-  fieldEnds = new Int32Array(64);
-  /** Where the first and the last escape of the record are: between them there may be more. */
-  firstEscape = NOWHERE;
-  lastEscape = NOWHERE;
-  /** Line feeds and carriage returns inside quotes, in all records so far. */
-  quotedLineFeeds = 0;
-  quotedCarriageReturns = 0;
+export class CsvScanner extends CurrentRecord {
   /** What `scan` has thrown, and the byte after the record where its end was known all the same. */
   fault: CopylineError | undefined;
   faultEnd = UNKNOWN;
@@ -101,6 +73,7 @@ export class CsvScanner {
     },
     position: ScanPosition = FILE_START,
   ) {
+    super(options.dialect);
     this.#options = options;
     this.#onRecord = handlers.onRecord;
     this.#onBlankLine = handlers.onBlankLine ?? ((): void => undefined);
@@ -172,32 +145,6 @@ export class CsvScanner {
     const blanks = this.#blanks;
     this.#blanks = new BlankLines();
     return blanks;
-  }
-
-  /** First byte of a field of the current record in the window, its quote included. */
-  fieldStart(index: number): number {
-    return index === 0 ? this.start : (this.fieldEnds[index - 1] as number) + 1;
-  }
-
-  /** The byte after a field of the current record, its quote included. */
-  fieldEnd(index: number): number {
-    return this.fieldEnds[index] as number;
-  }
-
-  /** A field of the current record as text, quotes and escapes resolved. */
-  fieldText(window: Buffer, index: number): string {
-    const start = this.fieldStart(index);
-    const end = this.fieldEnd(index);
-    if (!this.isQuoted(window, index)) return window.toString('utf8', start, end);
-    const inner = window.toString('utf8', start + 1, end - 1);
-    const { quote, escape } = this.#options.dialect;
-    return unescapeField(inner, String.fromCharCode(quote), String.fromCharCode(escape));
-  }
-
-  /** Whether a field of the current record is quoted. */
-  isQuoted(window: Buffer, index: number): boolean {
-    const start = this.fieldStart(index);
-    return start < this.contentEnd && window[start] === this.#options.dialect.quote;
   }
 
   #scanRecords(window: Buffer, from: number, to: number, final: boolean): number {
