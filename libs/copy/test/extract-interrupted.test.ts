@@ -3,6 +3,7 @@ import type { ExtractSpecInput } from '@copyline/contracts';
 import { Pool, type Connection } from '@copyline/dws-client';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { Writable } from 'node:stream';
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 import { runExtract, verifyExtract } from '../src/index.ts';
@@ -151,7 +152,7 @@ async function interrupted(
   await reached;
   const names = await readdir(folder);
   if (error !== undefined) {
-    expect(error.code, error.stack).toBe(each.way === 'sink' ? 'SINK_CLOSED' : 'INTERRUPTED');
+    expect(error.code, inspect(error)).toBe(each.way === 'sink' ? 'SINK_CLOSED' : 'INTERRUPTED');
     expect(names).toEqual([]);
     expect(report).toMatchObject({ manifest: null, files: [], rowsExtracted: 0 });
     return 'interrupted';

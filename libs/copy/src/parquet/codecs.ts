@@ -1,5 +1,6 @@
 import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 
+import { loadZstd } from '../zstd.ts';
 import { invalid, ParquetFault } from './parquet-fault.ts';
 
 /** Unpacks a page. The result has exactly so many bytes, and may share the memory of the page. */
@@ -37,8 +38,7 @@ async function openCodec(number: number): Promise<Unpack> {
       return (bytes, length) =>
         brotliDecompressSync(bytes, { maxOutputLength: Math.max(length, 1) });
     case 'ZSTD': {
-      const { init, decompress } = await import('@bokuweb/zstd-wasm');
-      await init();
+      const { decompress } = await loadZstd();
       return (bytes, length) => {
         assertZstdSize(bytes, length);
         return asBuffer(decompress(bytes, { defaultHeapSize: Math.max(length, 1) }));

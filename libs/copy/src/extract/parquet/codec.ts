@@ -1,5 +1,7 @@
 import type { CompressionCodec } from 'hyparquet';
 
+import { loadZstd } from '../../zstd.ts';
+
 /** How pages are packed: its name in the file, and the work. */
 export interface Codec {
   readonly name: CompressionCodec;
@@ -17,15 +19,6 @@ const ZSTD_LEVEL = 1;
  */
 const LARGE_BYTES = 16 * 1024 * 1024;
 
-let zstd: ReturnType<typeof loadZstd> | undefined;
-
-/** Once: a second `init` would replace the memory below a compression that is under way. */
-async function loadZstd(): Promise<(bytes: Uint8Array, level: number) => Uint8Array> {
-  const { init, compress } = await import('@bokuweb/zstd-wasm');
-  await init();
-  return compress;
-}
-
 /** Loads what a method needs, when it is needed: starts of the program do without. */
 export async function openCodec(compression: ParquetCompression): Promise<Codec> {
   if (compression === 'snappy') {
@@ -37,7 +30,7 @@ export async function openCodec(compression: ParquetCompression): Promise<Codec>
     };
   }
   if (compression === 'zstd') {
-    const compress = await (zstd ??= loadZstd());
+    const { compress } = await loadZstd();
     return { name: 'ZSTD', compress: (bytes) => compress(bytes, ZSTD_LEVEL) };
   }
   return { name: 'UNCOMPRESSED', compress: (bytes) => bytes };
