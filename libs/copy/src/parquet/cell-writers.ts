@@ -60,15 +60,6 @@ export function integerWriter(from: 4 | 8, signed: boolean, to: 2 | 4 | 8): Cell
   };
 }
 
-/** Four or eight bytes the other way round. */
-export function reverseWriter(width: 4 | 8): CellWriter {
-  return (bytes, start, _end, out, at) => {
-    const p = writeShortLength(out, at, width);
-    for (let i = 0; i < width; i += 1) out[p + i] = bytes[start + width - 1 - i] as number;
-    return p + width;
-  };
-}
-
 /** A float into a double, exactly; a double into a float where that is exact; of half precision into both. */
 export function floatWriter(from: 2 | 4 | 8, to: 4 | 8): CellWriter {
   return (bytes, start, _end, out, at) => {

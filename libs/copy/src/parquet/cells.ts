@@ -1,4 +1,4 @@
-import type { Values } from './values.ts';
+import { NO_PLACES, type Values } from './values.ts';
 
 /** A value without a binary form: the server judges its text. */
 export const ASKED = 1;
@@ -8,12 +8,16 @@ export const REFUSED = 2;
 export const LOSSY = 3;
 export type Verdict = typeof ASKED | typeof REFUSED | typeof LOSSY;
 
-/** Values as fields of COPY BINARY, each behind its length: field i is `bytes[starts[i]…starts[i + 1])`. */
+/** Values on their way to fields of COPY BINARY, each behind its length. */
 export interface Cells {
+  /** The fields, or the values of the file that become such, from `base` on. */
   readonly bytes: Buffer;
+  readonly base: number;
+  /** Bytes of each field, its length among them; 0 where they differ, then it is `bytes[starts[i]…starts[i + 1])`. */
+  readonly width: number;
   readonly starts: Int32Array;
-  /** Bytes of the longest one. */
-  readonly most: number;
+  /** Whether the values become fields only when they are copied: their bytes the other way round. */
+  readonly isReversed: boolean;
   /** What is wrong with each of the values, 0 for nothing; `undefined` where nothing is with any. */
   readonly verdicts: Uint8Array | undefined;
 }
@@ -41,7 +45,6 @@ export function cellsOf(write: CellWriter, room: number): CellMaker {
     const starts = new Int32Array(count + 1);
     let verdicts: Uint8Array | undefined;
     let at = 0;
-    let most = 0;
     for (let i = 0; i < count; i += 1) {
       const start = width > 0 ? base + i * width : (from[i] as number);
       const next = write(bytes, start, width > 0 ? start + width : (ends[i] as number), out, at);
@@ -49,13 +52,44 @@ export function cellsOf(write: CellWriter, room: number): CellMaker {
         verdicts ??= new Uint8Array(count);
         verdicts[i] = -next;
       } else {
-        if (next - at > most) most = next - at;
         at = next;
       }
       starts[i + 1] = at;
     }
-    return { bytes: out, starts, most, verdicts };
+    return fieldsAt(out, starts, verdicts);
   };
+}
+
+/** Fields of a writer that gives the same number of bytes for every value. */
+export function fixedCellsOf(write: CellWriter, fieldBytes: number): CellMaker {
+  return ({ count, bytes, base, width }) => {
+    const out = Buffer.allocUnsafe(count * fieldBytes);
+    let verdicts: Uint8Array | undefined;
+    for (let i = 0; i < count; i += 1) {
+      const start = base + i * width;
+      const next = write(bytes, start, start + width, out, i * fieldBytes);
+      if (next >= 0) continue;
+      verdicts ??= new Uint8Array(count);
+      verdicts[i] = -next;
+    }
+    const cells = { bytes: out, base: 0, width: fieldBytes, starts: NO_PLACES };
+    return { ...cells, isReversed: false, verdicts };
+  };
+}
+
+/** Numbers that differ from their fields in the order of their bytes only, which copying them turns round. */
+export const reversedCells: CellMaker = ({ bytes, base, width }) => ({
+  ...{ bytes, base, width: LENGTH_BYTES + width, starts: NO_PLACES },
+  ...{ isReversed: true, verdicts: undefined },
+});
+
+/** Fields of different lengths, one behind the other. */
+export function fieldsAt(
+  bytes: Buffer,
+  starts: Int32Array,
+  verdicts: Uint8Array | undefined,
+): Cells {
+  return { bytes, base: 0, width: 0, starts, isReversed: false, verdicts };
 }
 
 const LENGTH_BYTES = 4;
@@ -63,9 +97,8 @@ const LENGTH_BYTES = 4;
 /** Values that are the same in the file and in COPY BINARY, but for their lengths. */
 export const byteCells: CellMaker = ({ count, bytes, base, width, starts: from, ends }) => {
   const starts = new Int32Array(count + 1);
-  if (count === 0) return { bytes, starts, most: 0, verdicts: undefined };
+  if (count === 0) return fieldsAt(bytes, starts, undefined);
   if (width === 0 && liesPlain(from, ends, count)) {
-    let most = 0;
     for (let i = 0; i < count; i += 1) {
       const start = (from[i] as number) - LENGTH_BYTES;
       const length = (ends[i] as number) - (from[i] as number);
@@ -75,10 +108,9 @@ export const byteCells: CellMaker = ({ count, bytes, base, width, starts: from, 
       bytes[start + 2] = length >>> 8;
       bytes[start + 3] = length;
       starts[i] = start;
-      if (length > most) most = length;
     }
     starts[count] = ends[count - 1] as number;
-    return { bytes, starts, most: most + LENGTH_BYTES, verdicts: undefined };
+    return fieldsAt(bytes, starts, undefined);
   }
   return copied({ count, bytes, base, width, starts: from, ends });
 };

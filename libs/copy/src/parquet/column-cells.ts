@@ -15,18 +15,32 @@ import {
   jsonbWriter,
   numericRoom,
   numericWriter,
-  reverseWriter,
   timestampWriter,
   timeWriter,
   type IntegerForm,
 } from './cell-writers.ts';
-import { ASKED, byteCells, cellsOf, LOSSY, REFUSED, type CellMaker } from './cells.ts';
+import {
+  ASKED,
+  byteCells,
+  cellsOf,
+  fieldsAt,
+  fixedCellsOf,
+  LOSSY,
+  REFUSED,
+  reversedCells,
+  type CellMaker,
+} from './cells.ts';
 import type { Leaf } from './schema.ts';
 import { int96Nanos, integerAt, spellingOf, type Spell } from './value-text.ts';
 import { startOf, type Values } from './values.ts';
 
-/** Bytes of a field of a fixed width beside those of its value: a length, and what a wider type takes. */
-const FIXED_ROOM = 16;
+/** Before each field. */
+const LENGTH_BYTES = 4;
+/** Of dates, and of times and timestamps. */
+const DATE_BYTES = 4;
+const TIME_BYTES = 8;
+/** Beside the document: a length, and the version of its form. */
+const JSONB_ROOM = 5;
 const VARHDRSZ = 4;
 /** numeric(p, s) as its typmod has it since version 15: s is a signed integer of 11 bits. */
 const SCALE_BITS = 0x7ff;
@@ -68,10 +82,13 @@ function straightMaker(
   const intWidth = width === 4 ? 4 : 8;
   switch (kind.kind) {
     case 'bool':
-      return name === 'bool' ? cellsOf(boolWriter, FIXED_ROOM) : undefined;
+      return name === 'bool' ? fixedCellsOf(boolWriter, LENGTH_BYTES + 1) : undefined;
     case 'int': {
       const to = INTEGERS[name];
-      if (to !== undefined) return cellsOf(integerWriter(intWidth, kind.signed, to), FIXED_ROOM);
+      if (to === width && kind.signed) return reversedCells;
+      if (to !== undefined) {
+        return fixedCellsOf(integerWriter(intWidth, kind.signed, to), LENGTH_BYTES + to);
+      }
       if (name !== 'numeric') return undefined;
       const form: IntegerForm = `${kind.signed ? '' : 'u'}int${width === 4 ? 32 : 64}`;
       return cellsOf(
@@ -94,29 +111,29 @@ function straightMaker(
       const from = kind.kind === 'float' ? 4 : kind.kind === 'double' ? 8 : 2;
       const to = FLOATS[name];
       if (to === undefined) return undefined;
-      return cellsOf(from === to ? reverseWriter(to) : floatWriter(from, to), FIXED_ROOM);
+      return from === to ? reversedCells : fixedCellsOf(floatWriter(from, to), LENGTH_BYTES + to);
     }
     case 'date':
-      return name === 'date' ? cellsOf(dateWriter, FIXED_ROOM) : undefined;
+      return name === 'date' ? fixedCellsOf(dateWriter, LENGTH_BYTES + DATE_BYTES) : undefined;
     case 'time':
       return name === 'time'
-        ? cellsOf(timeWriter(intWidth, kind.unit, truncates), FIXED_ROOM)
+        ? fixedCellsOf(timeWriter(intWidth, kind.unit, truncates), LENGTH_BYTES + TIME_BYTES)
         : undefined;
     case 'timestamp':
       // An instant in a column without time zone is its time in UTC.
       return name === (kind.utc ? 'timestamptz' : 'timestamp') || (kind.utc && name === 'timestamp')
-        ? cellsOf(timestampWriter(kind.unit, truncates), FIXED_ROOM)
+        ? fixedCellsOf(timestampWriter(kind.unit, truncates), LENGTH_BYTES + TIME_BYTES)
         : undefined;
     case 'int96':
       return name === 'timestamp' || name === 'timestamptz'
-        ? cellsOf(int96Writer(truncates), FIXED_ROOM)
+        ? fixedCellsOf(int96Writer(truncates), LENGTH_BYTES + TIME_BYTES)
         : undefined;
     case 'uuid':
       return name === 'uuid' ? byteCells : undefined;
     case 'text':
     case 'json':
     case 'bytes':
-      if (name === 'jsonb') return cellsOf(jsonbWriter, FIXED_ROOM);
+      if (name === 'jsonb') return cellsOf(jsonbWriter, JSONB_ROOM);
       if (name === 'bytea') return kind.kind === 'bytes' ? byteCells : undefined;
       // Whether they are UTF-8, JSON, and short enough is for the server to say.
       return TEXTS.has(name) || name === 'json' ? byteCells : undefined;
@@ -180,7 +197,7 @@ function spelledMaker(spell: TargetSpell, encoder: FieldEncoder): CellMaker {
     const parts: Buffer[] = [];
     const starts = new Int32Array(count + 1);
     let verdicts: Uint8Array | undefined;
-    let [at, most] = [0, 0];
+    let at = 0;
     for (let i = 0; i < count; i += 1) {
       const spelling = spell(values, i);
       const text = Buffer.from(typeof spelling === 'string' ? spelling : '');
@@ -193,10 +210,9 @@ function spelledMaker(spell: TargetSpell, encoder: FieldEncoder): CellMaker {
       } else {
         parts.push(out.subarray(0, end));
         at += end;
-        most = Math.max(most, end);
       }
       starts[i + 1] = at;
     }
-    return { bytes: Buffer.concat(parts), starts, most, verdicts };
+    return fieldsAt(Buffer.concat(parts), starts, verdicts);
   };
 }

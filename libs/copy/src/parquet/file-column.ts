@@ -1,4 +1,4 @@
-import type { CellMaker, Cells, Verdict } from './cells.ts';
+import { fieldsAt, type CellMaker, type Cells, type Verdict } from './cells.ts';
 import type { TargetSpell } from './column-cells.ts';
 import type { Page } from './page-reader.ts';
 import { invalid } from './parquet-fault.ts';
@@ -10,9 +10,7 @@ export interface PageSource {
   next(): Page | undefined;
 }
 
-const NO_CELLS: Cells = {
-  ...{ bytes: Buffer.alloc(0), starts: new Int32Array(1), most: 0, verdicts: undefined },
-};
+const NO_CELLS: Cells = fieldsAt(Buffer.alloc(0), new Int32Array(1), undefined);
 
 /** A column of the file on its way into rows: a window of rows that have been decoded. */
 export class FileColumn {
