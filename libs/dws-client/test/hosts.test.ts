@@ -1,4 +1,10 @@
-import { type FaultProxy, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import {
+  type FaultProxy,
+  loginRole,
+  startFaultProxy,
+  testServers,
+  useTestDatabase,
+} from '@copyline/testkit';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -115,8 +121,7 @@ describe.each(testServers())('several hosts, one of them $name', (server) => {
 
   it('F64: a password that has changed is not tried again, and the new one is found', async () => {
     const role = `rotated_${db.schema}`.slice(0, 63);
-    await db.sql(`create role ${role} login password 'first-canary'`);
-    onTestFinished(() => db.sql(`drop role ${role}`).then(() => undefined));
+    await loginRole(db, role, 'first-canary');
     const directory = mkdtempSync(join(tmpdir(), 'pgpass-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const passfile = join(directory, 'pgpass');
@@ -131,7 +136,7 @@ describe.each(testServers())('several hosts, one of them $name', (server) => {
     await using pool = new Pool({ target: text, max: 2, retry, reset: 'none' });
     const held = await pool.connect();
 
-    await db.sql(`alter role ${role} password 'second-canary'`);
+    await loginRole(db, role, 'second-canary');
     const phases: string[] = [];
     const onStatus = ({ phase }: ConnectStatus): void => void phases.push(phase);
     const connecting = [() => pool.connect(), () => connect({ target: text, retry, onStatus })];

@@ -1,11 +1,14 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { keptPassword } from '../databases/login-role.ts';
 import type { SqlMatch } from '../proxy/fault-rules.ts';
 import type { InjectedError } from '../proxy/wire-messages.ts';
 import { FaceSession } from './face-session.ts';
 import type { FaceRole } from './gauss-keys.ts';
 
 const HOST = '127.0.0.1';
+/** That a GaussDB allows: each login of each test pays for them. */
+export const FEWEST_ITERATIONS = 2_048;
 
 /** Errors with which a coordinator tells that something behind it is amiss. */
 export const CN_ERRORS = {
@@ -58,7 +61,7 @@ export class Coordinator {
     this.#sockets.add(socket);
     const session = new FaceSession(socket, {
       server: this.#face.server,
-      role: (user) => this.#face.roles.get(user),
+      role: (user) => this.#face.roleOf(user),
       injected: (sql) => this.#face.takeInjected(sql),
       opened: (each) => this.#sessions.add(each),
       cancel: (processId, secretKey) => this.#cancel(processId, secretKey),
@@ -117,6 +120,14 @@ export class DwsFace implements AsyncDisposable {
     this.roles = new Map([[server.user, { password: server.password }], ...Object.entries(roles)]);
     this.coordinators = listeners.map((listener) => new Coordinator(this, listener));
     this.port = this.coordinators[0]?.port ?? 0;
+  }
+
+  /** @internal Roles of single tests are known by what `loginRole` has kept of them. */
+  async roleOf(user: string): Promise<FaceRole | undefined> {
+    const known = this.roles.get(user);
+    if (known !== undefined) return known;
+    const password = await keptPassword(this.server, user);
+    return password === undefined ? undefined : { password, iterations: FEWEST_ITERATIONS };
   }
 
   /** The target's URL with the address of a coordinator in place of the server's. */

@@ -44,11 +44,7 @@ export interface TestServer extends TestServerFacts {
  * Debian's packages are not installed (the run says so, and fails for it when `CI` is set).
  */
 export function testServers(): TestServer[] {
-  const servers = inject('copylineServers');
-  return [
-    ...servers.map((facts) => asTestServer(facts)),
-    ...(process.env['COPYLINE_FACE'] === '1' ? faces(servers) : []),
-  ];
+  return process.env['COPYLINE_FACE'] === '1' ? testServersAndFace() : postgresServers();
 }
 
 /**
@@ -56,8 +52,15 @@ export function testServers(): TestServer[] {
  * like a GaussDB(DWS). With `COPYLINE_FACE=1` every suite of `testServers` does.
  */
 export function testServersAndFace(): TestServer[] {
-  const servers = inject('copylineServers');
-  return [...servers.map((facts) => asTestServer(facts)), ...faces(servers)];
+  return [...postgresServers(), ...faces(inject('copylineServers'))];
+}
+
+/**
+ * The real ones, for tests that are about PostgreSQL: its catalogues, its clusters, what stands behind a
+ * face.
+ */
+export function postgresServers(): TestServer[] {
+  return inject('copylineServers').map((facts) => asTestServer(facts));
 }
 
 /** The face of a GaussDB(DWS), before PostgreSQL 18. */
