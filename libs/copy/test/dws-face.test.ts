@@ -2,12 +2,12 @@ import { CN_ERRORS, dwsFace, startDwsFace } from '@copyline/testkit';
 import { connect, quoteLiteral } from '@copyline/dws-client';
 import { csvOutputSchema } from '@copyline/contracts';
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { runLoad } from '../src/index.ts';
+import { ledgerScript, runLoad } from '../src/index.ts';
 import { useLoading } from './csv-loading.ts';
 import { headerLine } from '../src/extract/header-line.ts';
-import { useExtracting } from './extracting.ts';
+import { expectNothingPublished, useExtracting } from './extracting.ts';
 
 const FILE = 'id,name,day\n1,"a ""b""",2026-11-01\n2,,2026-11-02\n3,"",\n';
 const TABLE = 'create table t (id int not null, name text, day date)';
@@ -52,6 +52,34 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
     const { error } = await loading.load(bad);
     expect(error).toMatchObject({ sqlstate: '22008', record: 2, line: 3 });
     expect(await db.sql('select count(*)::int as rows from t')).toEqual([{ rows: 3 }]);
+  });
+
+  it('a script of the ledger for an administrator makes it on all nodes', async () => {
+    const { db } = loading;
+    const schema = `${db.schema}_ledger`;
+    onTestFinished(() => db.sql(`drop schema ${schema} cascade`).then(() => undefined));
+    const script = ledgerScript(schema, true);
+    const tables = script.match(/create table/gi)?.length;
+    expect(script.match(/\) DISTRIBUTE BY REPLICATION;/g)).toHaveLength(tables ?? 0);
+    await using connection = await connect({ target: db.url() });
+    await connection.queryAll(script);
+    await db.sql(TABLE);
+    const report = await loading.load(await loading.write(FILE), { ledgerSchema: schema });
+    expect(report).toMatchObject({ error: null, rowsLoaded: 3, guarantee: 'exactly-once' });
+  });
+
+  it('an extract in a transaction of the caller is refused, and the transaction goes on', async () => {
+    const { db } = extracting;
+    await db.sql(TABLE);
+    const connection = await extracting.open();
+    await connection.transaction(async () => {
+      await connection.query(`insert into t values (1, 'x', null)`);
+      const outcome = await extracting.extract({ from: { table: 't' } }, { connection });
+      expect(outcome.error).toMatchObject({ code: 'NOT_SUPPORTED' });
+      await expectNothingPublished(extracting, outcome);
+      await connection.query(`insert into t values (2, 'y', null)`);
+    });
+    expect(await db.sql('select id from t order by id')).toEqual([{ id: 1 }, { id: 2 }]);
   });
 
   it('continue mode is refused before anything is read', async () => {

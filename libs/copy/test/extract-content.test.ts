@@ -1,5 +1,5 @@
 import { manifestSchema, type Manifest } from '@copyline/contracts';
-import { anyServer } from '@copyline/testkit';
+import { anyServer, openReadGate } from '@copyline/testkit';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
@@ -240,6 +240,22 @@ describe.each(anyServer())('an extract from $name', (server) => {
     }
     done.abort();
     await writing;
+  });
+
+  it('reads one snapshot also in functions that look anew for every row', async () => {
+    await db.sql('create table written as select 1 as n');
+    await db.sql(`create function seen() returns bigint language plpgsql volatile as
+                    'begin return (select count(*) from written); end'`);
+    const gate = await openReadGate(db, 'rows', { rows: 3, at: 2 });
+    const running = extract({
+      from: { query: 'select rid, filler is null as gone, seen() from rows' },
+      csv: { header: false },
+    });
+    await gate.reached();
+    await db.sql('insert into written values (2)');
+    await gate.release();
+    expect((await running).error).toBeUndefined();
+    expect(await text()).toBe('1,f,1\n2,f,1\n3,f,1\n');
   });
 });
 

@@ -39,7 +39,7 @@ interface Case {
 const ROWS = 7000;
 const BYTES = ROWS * 620;
 
-describe.each(testServers())('extracts that are interrupted at random on $name', (server) => {
+describe.each(testServers())('F73: extracts that are interrupted at random on $name', (server) => {
   const extracting = useExtracting(server);
   const { db } = extracting;
 
@@ -50,7 +50,12 @@ describe.each(testServers())('extracts that are interrupted at random on $name',
     const proxy = await startFaultProxy(server);
     await using pool = new Pool({ target: extracting.target(proxy), max: CONNECTIONS });
     const random = randomFrom(SEED);
-    const cases = Array.from({ length: CASES }, (_, id) => randomCase(id, random));
+    // Where no COPY can be undone alone, an extract in a transaction of the caller is refused.
+    const canSave = !server.isFace;
+    const cases = Array.from({ length: CASES }, (_, id) => {
+      const each = randomCase(id, random);
+      return { ...each, inTransaction: each.inTransaction && canSave };
+    });
     const tally = new Tally();
     const work = cases.values();
     await Promise.all(
