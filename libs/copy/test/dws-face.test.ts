@@ -4,7 +4,7 @@ import { csvOutputSchema } from '@copyline/contracts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { ledgerScript, runLoad } from '../src/index.ts';
+import { ledgerScript, loadFiles, runLoad } from '../src/index.ts';
 import { useLoading } from './csv-loading.ts';
 import { headerLine } from '../src/extract/header-line.ts';
 import { expectNothingPublished, useExtracting } from './extracting.ts';
@@ -80,6 +80,24 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
       await connection.query(`insert into t values (2, 'y', null)`);
     });
     expect(await db.sql('select id from t order by id')).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
+  it('several files in one transaction are refused before any is claimed; one by one they load', async () => {
+    const { db } = loading;
+    await db.sql(TABLE);
+    const paths = [await loading.write(FILE), await loading.write('id,name,day\n7,x,\n', 'b.csv')];
+    const load = (atomic: boolean) =>
+      loadFiles(
+        paths,
+        { into: `${db.schema}.t`, ledgerSchema: db.schema },
+        { connect: () => connect({ target: db.url() }), database: db.database },
+        { atomic },
+      );
+    const { error } = await load(true);
+    expect(error).toMatchObject({ code: 'NOT_SUPPORTED', commitState: 'none' });
+    expect(error?.message).toContain('COPY under a savepoint');
+    expect(await db.sql('select state from load')).toEqual([]);
+    expect((await load(false)).report).toMatchObject({ error: null, rowsLoaded: 4 });
   });
 
   it('continue mode is refused before anything is read', async () => {

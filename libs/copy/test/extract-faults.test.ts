@@ -205,7 +205,7 @@ describe.each(testServers())('an extract from $name, when things break', (server
       const first = connection.query('select 1');
       controller.abort();
       await first;
-      await connection.query('select from locked');
+      await connection.query('select 1 from locked');
     });
     await expect(work).rejects.toMatchObject({ sqlstate: '57014' });
     await locker.query('rollback');

@@ -1,5 +1,6 @@
 // Servers
 export {
+  anyPostgres,
   anyServer,
   dwsFace,
   postgres18,

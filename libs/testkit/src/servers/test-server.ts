@@ -78,15 +78,23 @@ function faces(servers: readonly TestServerFacts[]): TestServer[] {
 
 /**
  * For tests of what is decided before a server hears of it: which one it is makes no difference. One of them,
- * and every one in the soak.
+ * and every one in the soak; the face where `testServers` has it.
  */
 export function anyServer(): TestServer[] {
-  return process.env['COPYLINE_SOAK'] === '1' ? testServers() : [postgres18()];
+  const all = testServers();
+  return process.env['COPYLINE_SOAK'] === '1'
+    ? all
+    : all.filter(({ isFace, major }) => isFace || major === 18);
+}
+
+/** The same of the real ones alone: see `postgresServers`. */
+export function anyPostgres(): TestServer[] {
+  return anyServer().filter(({ isFace }) => !isFace);
 }
 
 /** The server for tests that need only one. */
 export function postgres18(): TestServer {
-  const server = testServers().find(({ major }) => major === 18);
+  const server = postgresServers().find(({ major }) => major === 18);
   if (!server) throw new Error('PostgreSQL 18 was not started by the global set-up');
   return server;
 }
