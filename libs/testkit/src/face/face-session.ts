@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import { type Frame, FrameSplitter } from '../proxy/wire-frames.ts';
 import {
@@ -66,7 +67,8 @@ export class FaceSession {
 
   /** RST to both sides: the coordinator has died. */
   reset(): void {
-    this.#client.resetAndDestroy();
+    if (this.#client instanceof TLSSocket) this.#client.destroy();
+    else this.#client.resetAndDestroy();
     this.#upstream?.connection.stream.resetAndDestroy();
   }
 
