@@ -19,7 +19,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGKILL'] as const;
 /** Where in its life the command is when the signal comes. */
 const PHASES = ['starting', 'connected', 'waiting for rows', 'at a byte', 'publishing'] as const;
 
-describe('commands that are interrupted at a random byte, or before or after them', () => {
+describe('F73: commands that are interrupted at a random byte, or before or after them', () => {
   const db = useOwnDatabase(postgres18());
 
   it(`leave nothing, or all (seed ${SEED}, ${CASES} cases)`, { timeout: 3_600_000 }, async () => {

@@ -21,7 +21,7 @@ const MEANS = ['cancel', 'terminate', 'cancel in the server'] as const;
 /** Where in its life a job is when it is interrupted. */
 const PHASES = ['submitted', 'at a byte', 'publishing'] as const;
 
-describe('extracts of a worker that are interrupted at a random byte, or before or after them', () => {
+describe('F73: extracts of a worker that are interrupted at a random byte, or before or after them', () => {
   const db = useOwnDatabase(postgres18());
 
   it(
