@@ -1,8 +1,8 @@
 /** Loads the same files with every tool, side by side, and compares them with psql. */
 import { cachedRows, createTableSql, dataSet, parquetFile, SHAPES, warm } from './data-sets.mjs';
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
-import { measure } from './measure.mjs';
-import { count, fixed, tableText } from './print.mjs';
+import { measure, median } from './measure.mjs';
+import { count, fixed, ratioText, tableText } from './print.mjs';
 import { expectRows, freshTable, startServer } from './server.mjs';
 import { PARQUET_TOOL, TOOLS } from './tools.mjs';
 
@@ -172,18 +172,6 @@ function resultTable(runs) {
     ],
     runs,
   );
-}
-
-function ratioText(ratio) {
-  return ratio === null ? '–' : `${ratio.toFixed(2)}×`;
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length / 2;
-  return Number.isInteger(middle)
-    ? (sorted[middle - 1] + sorted[middle]) / 2
-    : sorted[Math.floor(middle)];
 }
 
 function say(text) {

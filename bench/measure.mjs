@@ -25,7 +25,7 @@ export const interruption = new AbortController();
  */
 
 /**
- * @param {{ file: string, args: string[], env?: Record<string, string> }} command
+ * @param {{ file: string, args: string[], env?: Record<string, string>, exitCodes?: number[] }} command
  * @param {number} [postmasterPid] to measure the server, too
  * @returns {Promise<Measurement>}
  */
@@ -39,7 +39,15 @@ export async function measure(command, postmasterPid) {
   return { ...run, cpuSeconds, serverCpuSeconds: difference(serverAfter, serverBefore) };
 }
 
-function runSampled({ file, args, env }) {
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  return Number.isInteger(middle)
+    ? (sorted[middle - 1] + sorted[middle]) / 2
+    : sorted[Math.floor(middle)];
+}
+
+function runSampled({ file, args, env, exitCodes = [0] }) {
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     const child = spawn(file, args, {
@@ -65,7 +73,7 @@ function runSampled({ file, args, env }) {
       seconds = (performance.now() - startedAt) / 1000;
     });
     child.once('close', (code, signal) => {
-      if (code === 0) {
+      if (exitCodes.includes(code)) {
         resolve({ seconds, peakMb: peakKb === null ? null : (peakKb * 1024) / 1e6, stdout });
       } else {
         const said = `${stdout}${stderr}`.trim().slice(-2000);

@@ -21,3 +21,7 @@ export function fixed(value, digits) {
 export function count(value) {
   return Math.round(value).toLocaleString('en');
 }
+
+export function ratioText(ratio) {
+  return ratio === null ? '–' : `${ratio.toFixed(2)}×`;
+}

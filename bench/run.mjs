@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 
 import { compare } from './compare.mjs';
 import { SHAPES } from './data-sets.mjs';
+import { measureDirty } from './dirty.mjs';
 import { measureExtracts } from './extract.mjs';
 import { interruption } from './measure.mjs';
 import { measureMemory } from './memory.mjs';
@@ -16,6 +17,7 @@ const USAGE = `npm run bench -- [flags]
   --reps N       repetitions (default: 5)
   --parquet      instead: psql, Copyline, and Copyline with the same rows as Parquet
   --extract      instead: a table to a CSV file, and to a Parquet file
+  --dirty        instead: rows to refuse and rows to ask the server about, beside clean ones
   --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads
   --jobs         instead: a small load from its submission to its COMMIT, on both queues`;
 
@@ -25,6 +27,7 @@ try {
   const options = readOptions();
   if (options.memory) await measureMemory(options);
   else if (options.extract) await measureExtracts(options);
+  else if (options.dirty) await measureDirty(options);
   else if (options.jobs) await measureSmallJobs(options);
   else await compare(options);
 } catch (error) {
@@ -44,6 +47,7 @@ function readOptions() {
         quick: { type: 'boolean', default: false },
         parquet: { type: 'boolean', default: false },
         extract: { type: 'boolean', default: false },
+        dirty: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         jobs: { type: 'boolean', default: false },
         set: { type: 'string', multiple: true },
@@ -57,6 +61,7 @@ function readOptions() {
       quick: values.quick,
       parquet: values.parquet,
       extract: values.extract,
+      dirty: values.dirty,
       memory: values.memory,
       jobs: values.jobs,
       shapes: values.set,

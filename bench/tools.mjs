@@ -104,7 +104,7 @@ export const PARQUET_TOOL = {
   },
 };
 
-function copyline({ file, table, server }, more) {
+export function copyline({ file, table, server }, more) {
   const args = [COPYLINE, 'load', file, '--into', table, '--target', server.conninfo, '--json'];
   return { file: process.execPath, args: [...args, ...more], env: server.env };
 }

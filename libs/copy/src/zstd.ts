@@ -1,4 +1,6 @@
-type Zstd = Pick<typeof import('@bokuweb/zstd-wasm'), 'compress' | 'decompress'>;
+import type * as library from '@bokuweb/zstd-wasm';
+
+type Zstd = Pick<typeof library, 'compress' | 'decompress'>;
 
 let zstd: Promise<Zstd> | undefined;
 

@@ -17,7 +17,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
-import type { EmbeddedDatabase } from '../src/index.ts';
+import type { EmbeddedDatabase, TemporaryOptions } from '../src/index.ts';
 
 export const IS_ROOT = process.getuid?.() === 0;
 export const POSTGRES_15 = '/usr/lib/postgresql/15/bin';
@@ -89,7 +89,7 @@ interface UserEvent {
 }
 
 type UserRequest = { forget?: true; dist?: string } & (
-  { home: string } | { temporary: { binDirectory?: string } }
+  { home: string } | { temporary: TemporaryOptions }
 );
 
 const DIST = fileURLToPath(new URL('../dist/index.js', import.meta.url));

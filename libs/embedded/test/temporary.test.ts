@@ -1,6 +1,15 @@
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startTemporary } from '../src/index.ts';
 import {
   IS_ROOT,
@@ -13,9 +22,20 @@ import {
   User,
 } from './support.ts';
 
+/** For all tests that are not about making a cluster, which takes seconds. */
+let template = '';
+
+beforeAll(() => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'copyline-template-'));
+  chmodSync(folder, 0o777);
+  template = path.join(folder, 'cluster');
+});
+
+afterAll(() => rmSync(path.dirname(template), { recursive: true, force: true, maxRetries: 20 }));
+
 describe('a temporary server', () => {
   it('is there for its owner and gone after close, files and all', async () => {
-    const database = await startTemporary({ settings: { max_connections: '17' } });
+    const database = await startTemporary({ template, settings: { max_connections: '17' } });
     const rows = await query(
       database,
       `select current_database() as db, current_setting('fsync') as fsync,
@@ -51,8 +71,8 @@ describe('a temporary server', () => {
   it('is a copy of a template, which one of those that come at once makes', async () => {
     const folder = makeDirectory();
     chmodSync(folder, 0o777);
-    const template = path.join(folder, 'cluster');
-    const databases = await Promise.all([1, 2].map(() => startTemporary({ template })));
+    const own = path.join(folder, 'cluster');
+    const databases = await Promise.all([1, 2].map(() => startTemporary({ template: own })));
     for (const database of databases) {
       // The second one would find it, if they were one.
       await query(database, 'create table t ()');
@@ -68,24 +88,24 @@ describe('a temporary server', () => {
   });
 
   it('stops when its owner is killed, and the next start removes its files', async () => {
-    const user = new User({ temporary: {} });
+    const user = new User({ temporary: { template } });
     const database = await user.ready();
     const directory = path.dirname(database.dataDirectory);
     const pid = postmasterPid(database.dataDirectory);
     await user.kill();
     await until(() => !isRunning(pid), 'the server has ended');
     expect(existsSync(directory)).toBe(true);
-    await using other = await startTemporary();
+    await using other = await startTemporary({ template });
     expect(existsSync(directory)).toBe(false);
     // … but never the files of one who lives.
-    await using _third = await startTemporary();
+    await using _third = await startTemporary({ template });
     expect(await query(other, 'select 1 as one')).toEqual([{ one: 1 }]);
   });
 
   it('neither keeps a forgetful program from ending nor outlives it', async () => {
     // Its files stay for the next start to remove, which none will in a directory of its own.
     const env = { TMPDIR: makeDirectory({ mode: 0o1777 }) };
-    const user = new User({ temporary: {}, forget: true }, { env });
+    const user = new User({ temporary: { template }, forget: true }, { env });
     const database = await user.ready();
     expect(await user.ended).toBe(0);
     const pidFile = path.join(database.dataDirectory, 'postmaster.pid');
@@ -94,7 +114,7 @@ describe('a temporary server', () => {
 
   it.skipIf(process.platform !== 'linux')('sees nothing of the user’s environment', async () => {
     const user = new User(
-      { temporary: {} },
+      { temporary: { template } },
       { env: { PGDATA: '/nowhere', PGPORT: '1', PGUSER: 'x', LC_ALL: 'xx_YY', SECRET: 's3cret' } },
     );
     const database = await user.ready();
@@ -138,7 +158,7 @@ describe('a start that fails', () => {
   });
 
   it('because of a setting quotes the server and keeps the cause', async () => {
-    const failing = startTemporary({ settings: { shared_buffers: 'many' } });
+    const failing = startTemporary({ template, settings: { shared_buffers: 'many' } });
     await expect(failing).rejects.toMatchObject({
       code: 'EMBEDDED_START_FAILED',
       message: expect.stringMatching(/did not start.*shared_buffers/s) as unknown,

@@ -4,6 +4,7 @@ import { type EmbeddedDatabase, startTemporary } from '@copyline/embedded';
 import type { TestProject } from 'vitest/node';
 import { FEWEST_ITERATIONS, openDwsFace } from '../face/dws-face.ts';
 import { hasRedis, launchRedis, type RedisFacts } from './redis-process.ts';
+import { makeLoginsQuick } from './quick-login.ts';
 import type { TestServerFacts } from './test-server.ts';
 
 /** Where Debian's package puts the binaries; the embedded ones are PostgreSQL 18 only. */
@@ -50,6 +51,7 @@ export default async function startSharedServers(
 async function start18(running: Running[]): Promise<TestServerFacts> {
   const server = await startTemporary({ settings: SETTINGS });
   running.push(server);
+  await makeLoginsQuick(server);
   const role = { password: server.password, iterations: FEWEST_ITERATIONS };
   const face = await openDwsFace(server, { roles: { [server.user]: role } });
   running.push(face);
@@ -66,6 +68,7 @@ async function start15(running: Running[]): Promise<TestServerFacts | undefined>
   }
   const server = await startTemporary({ ...binDirectoryOf(15), settings: SETTINGS });
   running.push(server);
+  await makeLoginsQuick(server);
   return factsOf(server, 15);
 }
 
