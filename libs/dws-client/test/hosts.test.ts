@@ -43,6 +43,8 @@ describe.each(testServers())('several hosts, one of them $name', (server) => {
     const lookup = lookupOf({ db: ['127.0.0.2', '127.0.0.1'], other: ['127.0.0.1'] });
     const seen: ConnectStatus[] = [];
     const onStatus = (status: ConnectStatus): void => void seen.push(status);
+    // Which protocol a GaussDB speaks is found out by dialling it twice, and known from then on.
+    await connected(target('127.0.0.1', [server.port]));
     const text = target('nowhere,other,db', [1, dead.port, server.port]);
     await expectHealthy(await connected(text, { lookup, onStatus }));
     expect(seen.map(({ phase, host, address }) => `${phase} ${host} ${address}`)).toEqual([
