@@ -112,10 +112,14 @@ describe('copyline extract', () => {
     await noSessionLeft();
   });
 
-  it('F35: ends when the device behind the standard output is full', async () => {
-    const extract = shell('> /dev/full', '--query', ENDLESS, '--to', '-');
+  it.each([
+    ['F35: is full', '/dev/full', 'SINK_ENOSPC'],
+    // Nothing is mapped at the beginning of a process's memory: Linux answers with EIO.
+    ['F36: fails', '/proc/self/mem', 'SINK_FAILED'],
+  ])('ends when what is behind the standard output %s', async (_, device, code) => {
+    const extract = shell(`> ${device}`, '--query', ENDLESS, '--to', '-');
     expect((await extract.exit).code).toBe(1);
-    expect(extract.stderr).toContain('SINK_ENOSPC');
+    expect(extract.stderr).toContain(code);
     expect(extract.stderr).toContain('the output is not whole');
     await noSessionLeft();
   });
@@ -131,7 +135,7 @@ describe('copyline extract', () => {
   });
 
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
-    'is interrupted by %s, without a trace',
+    'F73: is interrupted by %s, without a trace',
     async (signal) => {
       const extract = run('--query', `${ENDLESS}, pg_sleep(0.0001)`, '--to', out(), '--json');
       await waitFor('the part file', async () => (await readdir(folder)).length > 0);

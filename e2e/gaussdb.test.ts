@@ -41,6 +41,10 @@ describe('why there is a driver of our own', () => {
     expect({ code, rows: report.rowsLoaded }).toEqual({ code: 0, rows: 2 });
     await rowsExactlyOnce(db, 'orders', 2);
 
+    const script = copyline(['init', '--print-sql', '--distributed']);
+    expect((await script.exit).code).toBe(0);
+    expect(script.stdout).toContain(') DISTRIBUTE BY REPLICATION;');
+
     const found = await doctor('--target', db.url());
     expect(found).toMatchObject({ code: 0, report: { status: 'ok', flavour: 'gaussdb-dws' } });
   });

@@ -2,7 +2,7 @@ import {
   openGate,
   rowsExactlyOnce,
   startFaultProxy,
-  anyServer,
+  anyPostgres,
   useOwnDatabase,
 } from '@copyline/testkit';
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -31,7 +31,7 @@ function dirtyCsv(): { readonly text: string; readonly bad: string } {
   return { text: `rid,note\n${lines.join('')}`, bad: `rid,note\n${bad.join('')}` };
 }
 
-describe.each(anyServer())('a load in continue mode, on $name', (server) => {
+describe.each(anyPostgres())('a load in continue mode, on $name', (server) => {
   const db = useOwnDatabase(server);
   const { text, bad } = dirtyCsv();
   let folder: string;

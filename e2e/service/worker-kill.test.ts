@@ -2,7 +2,7 @@ import {
   commitGate,
   openGate,
   redisServer,
-  testServers,
+  postgresServers,
   useOwnDatabase,
   writeCsv,
   type TestDatabase,
@@ -14,7 +14,7 @@ import { ledgerStates, loadedExactlyOnce } from '../exactly-once.ts';
 import { BACKENDS, runningService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
-const POSTGRES = testServers().slice(0, 1);
+const POSTGRES = postgresServers().slice(0, 1);
 
 describe.each(POSTGRES)('a worker that dies, on $name', (server) => {
   describe.each(BACKENDS)('with the queue in %s', (backend) => {

@@ -1,4 +1,4 @@
-import { openGate, redisServer, testServers, useOwnDatabase } from '@copyline/testkit';
+import { openGate, redisServer, postgresServers, useOwnDatabase } from '@copyline/testkit';
 import { randomUUID } from 'node:crypto';
 import { rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { loadedExactlyOnce } from '../exactly-once.ts';
 import { BACKENDS, runningService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
-const POSTGRES = testServers().slice(0, 1);
+const POSTGRES = postgresServers().slice(0, 1);
 const STALL = new URL('stall-on-signal.mjs', import.meta.url).href;
 
 describe.each(POSTGRES)('a worker that stands still, on $name', (server) => {

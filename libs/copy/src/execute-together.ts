@@ -1,5 +1,5 @@
 import { CopylineError, type LoadReport } from '@copyline/contracts';
-import type { Connection } from '@copyline/dws-client';
+import { assertCan, type Connection } from '@copyline/dws-client';
 
 import { copyRecords } from './copy-records.ts';
 import {
@@ -41,6 +41,7 @@ export async function executeTogether(
   executions: readonly Execution[],
   connection: Connection,
 ): Promise<LoadReport[]> {
+  assertCan(connection.server, 'copyUnderSavepoint', 'COPY under a savepoint, for several files');
   const parts: Part[] = [];
   const reached = { isStored: false };
   try {

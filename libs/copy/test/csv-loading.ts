@@ -18,6 +18,13 @@ export interface Loading {
   load(path: string, spec?: Partial<LoadSpecInput>): Promise<LoadReport>;
 }
 
+const LANES = ['binary', 'text', 'byte', 'tolerant'] as const;
+
+/** The lanes that a server has: without proven encoders there is no binary one. */
+export function lanesOf({ isFace }: Server): (typeof LANES)[number][] {
+  return LANES.filter((lane) => !isFace || lane !== 'binary');
+}
+
 /** Files and loads of the test that runs, in a schema of its own, which the ledger shares. */
 export function useLoading(server: Server): Loading {
   const db = useTestDatabase(server);

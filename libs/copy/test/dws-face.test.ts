@@ -2,12 +2,12 @@ import { CN_ERRORS, dwsFace, startDwsFace } from '@copyline/testkit';
 import { connect, quoteLiteral } from '@copyline/dws-client';
 import { csvOutputSchema } from '@copyline/contracts';
 import { readFile } from 'node:fs/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { runLoad } from '../src/index.ts';
+import { ledgerScript, loadFiles, runLoad, validateLoad } from '../src/index.ts';
 import { useLoading } from './csv-loading.ts';
 import { headerLine } from '../src/extract/header-line.ts';
-import { useExtracting } from './extracting.ts';
+import { expectNothingPublished, useExtracting } from './extracting.ts';
 
 const FILE = 'id,name,day\n1,"a ""b""",2026-11-01\n2,,2026-11-02\n3,"",\n';
 const TABLE = 'create table t (id int not null, name text, day date)';
@@ -54,14 +54,69 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
     expect(await db.sql('select count(*)::int as rows from t')).toEqual([{ rows: 3 }]);
   });
 
+  it('a script of the ledger for an administrator makes it on all nodes', async () => {
+    const { db } = loading;
+    const schema = `${db.schema}_ledger`;
+    onTestFinished(() => db.sql(`drop schema ${schema} cascade`).then(() => undefined));
+    const script = ledgerScript(schema, true);
+    const tables = script.match(/create table/gi)?.length;
+    expect(script.match(/\) DISTRIBUTE BY REPLICATION;/g)).toHaveLength(tables ?? 0);
+    await using connection = await connect({ target: db.url() });
+    await connection.queryAll(script);
+    await db.sql(TABLE);
+    const report = await loading.load(await loading.write(FILE), { ledgerSchema: schema });
+    expect(report).toMatchObject({ error: null, rowsLoaded: 3, guarantee: 'exactly-once' });
+  });
+
+  it('an extract in a transaction of the caller is refused, and the transaction goes on', async () => {
+    const { db } = extracting;
+    await db.sql(TABLE);
+    const connection = await extracting.open();
+    await connection.transaction(async () => {
+      await connection.query(`insert into t values (1, 'x', null)`);
+      const outcome = await extracting.extract({ from: { table: 't' } }, { connection });
+      expect(outcome.error).toMatchObject({ code: 'NOT_SUPPORTED' });
+      await expectNothingPublished(extracting, outcome);
+      await connection.query(`insert into t values (2, 'y', null)`);
+    });
+    expect(await db.sql('select id from t order by id')).toEqual([{ id: 1 }, { id: 2 }]);
+  });
+
+  it('several files in one transaction are refused before any is claimed; one by one they load', async () => {
+    const { db } = loading;
+    await db.sql(TABLE);
+    const paths = [await loading.write(FILE), await loading.write('id,name,day\n7,x,\n', 'b.csv')];
+    const load = (atomic: boolean) =>
+      loadFiles(
+        paths,
+        { into: `${db.schema}.t`, ledgerSchema: db.schema },
+        { connect: () => connect({ target: db.url() }), database: db.database },
+        { atomic },
+      );
+    const { error } = await load(true);
+    expect(error).toMatchObject({ code: 'NOT_SUPPORTED', commitState: 'none' });
+    expect(error?.message).toContain('COPY under a savepoint');
+    expect(await db.sql('select state from load')).toEqual([]);
+    expect((await load(false)).report).toMatchObject({ error: null, rowsLoaded: 4 });
+  });
+
   it('continue mode is refused before anything is read', async () => {
     const { db } = loading;
     await db.sql(TABLE);
-    const { error } = await loading.load(await loading.write(FILE), { onError: 'continue' });
-    expect(error).toMatchObject({
-      code: 'REJECTS_UNSUPPORTED',
-      message: expect.stringContaining('COPY under a savepoint') as string,
-    });
+    const path = await loading.write(FILE);
+    const validating = validateLoad(
+      { source: { path }, into: `${db.schema}.t`, ledgerSchema: db.schema },
+      { connect: () => connect({ target: db.url() }), database: db.database },
+    );
+    for (const error of [
+      (await loading.load(path, { onError: 'continue' })).error,
+      (await validating).report.error,
+    ]) {
+      expect(error).toMatchObject({
+        code: 'REJECTS_UNSUPPORTED',
+        message: expect.stringContaining('COPY under a savepoint') as string,
+      });
+    }
   });
 
   it('an extract has its header, and loads back', async () => {

@@ -1,12 +1,11 @@
 import { postgres18 } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { expectHealthy, type Outcome, useExtracting } from './extracting.ts';
+import { brokenDisk, canMount, loopDisk, tmpfs } from './failing-disk.ts';
 
 /** Eight megabytes and more of them, in either format, packed or not. */
 const LARGE = `select i, string_agg(md5(random()::text), '') as text
@@ -50,11 +49,7 @@ describe.skipIf(!canMount()).each(['csv', 'parquet'] as const)(
     it('F35: turns out to be full when it is flushed', async () => {
       // The disk is a file on a smaller disk: what it has no room for is known only when it is written.
       const outer = await tmpfs(path('outer'), 'size=6m');
-      const image = join(outer, 'image');
-      await writeFile(image, '');
-      await truncate(image, 64 * 1024 * 1024);
-      execFileSync('mke2fs', ['-q', '-F', '-O', '^has_journal', '-E', 'nodiscard', image]);
-      const disk = await mount(path('disk'), ['-o', 'loop', image]);
+      const disk = await loopDisk(path('disk'), join(outer, 'image'), 64 * 1024 * 1024);
       const { error } = await fails(disk, LARGE);
       // Kernels differ in what they call it.
       expect(error?.code).toMatch(/^SINK_(?:ENOSPC|FAILED)$/);
@@ -81,6 +76,19 @@ describe.skipIf(!canMount()).each(['csv', 'parquet'] as const)(
       const disk = await tmpfs(path('disk'), 'size=8m,ro');
       const { error } = await fails(disk, SMALL);
       expect(error).toMatchObject({ code: 'SINK_UNWRITABLE' });
+    });
+
+    it('F36: answers with EIO', async () => {
+      const disk = await brokenDisk(path('disk'), { bytes: 16 * 1024 * 1024, left: 200_000 });
+      const connection = await extracting.open();
+      const outcome = await extract(
+        { from: { query: SMALL }, to: { path: join(disk, 'out') }, format },
+        { connection },
+      );
+      expect(outcome.error).toMatchObject({ code: 'SINK_FAILED' });
+      expect(outcome.error?.message).toContain('EIO');
+      expect(outcome.report).toMatchObject({ status: 'failed', files: [], manifest: null });
+      await expectHealthy(connection);
     });
 
     it('F36: becomes read-only in the middle', async () => {
@@ -111,33 +119,4 @@ async function contents(folder: string): Promise<Record<string, string>> {
   const names = (await readdir(folder)).filter((name) => name !== 'lost+found').sort();
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'latin1')));
   return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? '']));
-}
-
-function tmpfs(at: string, options: string): Promise<string> {
-  return mount(at, ['-t', 'tmpfs', '-o', options, 'tmpfs']);
-}
-
-/** Unmounted after the test. */
-async function mount(at: string, args: readonly string[]): Promise<string> {
-  await mkdir(at);
-  execFileSync('mount', [...args, at]);
-  onTestFinished(() => {
-    execFileSync('umount', [at]);
-  });
-  return at;
-}
-
-/** Only root may, and not in every container. */
-function canMount(): boolean {
-  const at = mkdtempSync(join(tmpdir(), 'copyline-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at], { stdio: 'ignore' });
-    execFileSync('umount', [at]);
-    return true;
-  } catch {
-    console.warn('No tmpfs can be mounted here: the tests of full disks are left out');
-    return false;
-  } finally {
-    rmdirSync(at);
-  }
 }

@@ -119,7 +119,7 @@ describe.each(testServers())('an extract from $name, when things break', (server
   });
 
   it.each([
-    ['while the server computes', 'select pg_sleep(60)'],
+    ['F19: while the server computes, and nothing comes', 'select pg_sleep(60)'],
     ['while rows come', LARGE.query],
   ])('our own time limit is over %s', async (_, query) => {
     const outcome = await extract(
@@ -172,7 +172,7 @@ describe.each(testServers())('an extract from $name, when things break', (server
     await expectHealthy(connection);
   });
 
-  it('it is interrupted while it waits for a lock, and an outer transaction goes on', async () => {
+  it('F73: it is interrupted while it waits for a lock, and an outer transaction goes on', async () => {
     await db.sql('create table locked (id int); create table marker (id int)');
     const locker = await db.client();
     await locker.query('begin; lock table locked');
@@ -205,7 +205,7 @@ describe.each(testServers())('an extract from $name, when things break', (server
       const first = connection.query('select 1');
       controller.abort();
       await first;
-      await connection.query('select from locked');
+      await connection.query('select 1 from locked');
     });
     await expect(work).rejects.toMatchObject({ sqlstate: '57014' });
     await locker.query('rollback');

@@ -31,19 +31,23 @@ describe.each(anyServer())('what $name is not to run', (server) => {
     expect(await db.sql('select id from t')).toEqual([{ id: 1 }]);
   });
 
-  it('a writing query in a transaction of the caller, which may write', async () => {
-    await db.sql('create table t (id int)');
-    await db.sql(`create function writes() returns int language sql as
+  // Where there is no COPY under a savepoint, every one is: see dws-face.test.ts.
+  it.skipIf(server.isFace)(
+    'a writing query in a transaction of the caller, which may write',
+    async () => {
+      await db.sql('create table t (id int)');
+      await db.sql(`create function writes() returns int language sql as
       $$ insert into t values (3) returning id $$`);
-    const connection = await extracting.open();
-    await connection.transaction(async () => {
-      await connection.query('insert into t values (1)');
-      const outcome = await extract({ from: { query: 'select writes()' } }, { connection });
-      expect(outcome.error).toMatchObject({ code: 'QUERY_INVALID' });
-      await connection.query('insert into t values (2)');
-    });
-    expect(await db.sql('select id from t order by id')).toEqual([{ id: 1 }, { id: 2 }]);
-  });
+      const connection = await extracting.open();
+      await connection.transaction(async () => {
+        await connection.query('insert into t values (1)');
+        const outcome = await extract({ from: { query: 'select writes()' } }, { connection });
+        expect(outcome.error).toMatchObject({ code: 'QUERY_INVALID' });
+        await connection.query('insert into t values (2)');
+      });
+      expect(await db.sql('select id from t order by id')).toEqual([{ id: 1 }, { id: 2 }]);
+    },
+  );
 
   it.each<[ErrorCode, ExtractSpecInput['from']]>([
     ['TABLE_NOT_FOUND', { table: 'nowhere' }],

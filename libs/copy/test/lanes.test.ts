@@ -1,7 +1,7 @@
 import { testServers } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
-import { useLoading } from './csv-loading.ts';
+import { lanesOf, useLoading } from './csv-loading.ts';
 
 /** Several windows of the reader. */
 const ROWS = 60_000;
@@ -29,25 +29,29 @@ describe.each(testServers())('lanes on $name', (server) => {
               min(name) as name, count(*) filter (where flag)::int as flags from t`,
     );
 
-  it('the binary one hands windows with values that the server shall judge to it as text', async () => {
-    await loading.db.sql(`create table t (${COLUMNS})`);
-    const path = await loading.write(file());
-    const binary = await loading.load(path);
-    expect(binary).toMatchObject({ error: null, rowsLoaded: ROWS, lane: { name: 'binary' } });
-    const { rowsBinary = 0, rowsText = 0 } = binary.lane ?? {};
-    expect(rowsBinary + rowsText).toBe(ROWS);
-    // Not all of the middle third, and not the rest.
-    expect(rowsText).toBeGreaterThan(3);
-    expect(rowsText).toBeLessThan(ROWS / 2);
-    const stored = await sum();
+  // The face has none: whose encoders are not proven takes the text one.
+  it.skipIf(server.isFace)(
+    'the binary one hands windows with values that the server shall judge to it as text',
+    async () => {
+      await loading.db.sql(`create table t (${COLUMNS})`);
+      const path = await loading.write(file());
+      const binary = await loading.load(path);
+      expect(binary).toMatchObject({ error: null, rowsLoaded: ROWS, lane: { name: 'binary' } });
+      const { rowsBinary = 0, rowsText = 0 } = binary.lane ?? {};
+      expect(rowsBinary + rowsText).toBe(ROWS);
+      // Not all of the middle third, and not the rest.
+      expect(rowsText).toBeGreaterThan(3);
+      expect(rowsText).toBeLessThan(ROWS / 2);
+      const stored = await sum();
 
-    for (const lane of ['text', 'byte'] as const) {
-      await loading.db.sql('truncate t');
-      const report = await loading.load(path, { lane, force: true });
-      expect(report).toMatchObject({ lane: { name: lane, rowsBinary: 0, rowsText: ROWS } });
-      expect(await sum()).toEqual(stored);
-    }
-  });
+      for (const lane of ['text', 'byte'] as const) {
+        await loading.db.sql('truncate t');
+        const report = await loading.load(path, { lane, force: true });
+        expect(report).toMatchObject({ lane: { name: lane, rowsBinary: 0, rowsText: ROWS } });
+        expect(await sum()).toEqual(stored);
+      }
+    },
+  );
 
   it.each([
     ['text', ' 1 '],
@@ -66,33 +70,37 @@ describe.each(testServers())('lanes on $name', (server) => {
     });
   });
 
-  it('the text one takes what has no encoder, a trigger for each statement, and says why', async () => {
-    await loading.db.sql('create table t (a int, b point)');
-    const path = await loading.write('a,b\n1,"(1,2)"\n');
-    expect((await loading.load(path)).lane).toEqual({
-      name: 'text',
-      reason: 'column b is of type point, which has no encoder',
-      rowsBinary: 0,
-      rowsText: 1,
-    });
-    expect((await loading.load(path, { lane: 'binary', force: true })).error).toMatchObject({
-      code: 'LANE_UNSUITABLE',
-    });
+  it.skipIf(server.isFace)(
+    'the text one takes what has no encoder, a trigger for each statement, and says why',
+    async () => {
+      await loading.db.sql('create table t (a int, b point)');
+      const path = await loading.write('a,b\n1,"(1,2)"\n');
+      expect((await loading.load(path)).lane).toEqual({
+        name: 'text',
+        reason: 'column b is of type point, which has no encoder',
+        rowsBinary: 0,
+        rowsText: 1,
+      });
+      expect((await loading.load(path, { lane: 'binary', force: true })).error).toMatchObject({
+        code: 'LANE_UNSUITABLE',
+      });
 
-    await loading.db.sql(`drop table t; create table t (a int);
+      await loading.db.sql(`drop table t; create table t (a int);
       create function count_statements() returns trigger language plpgsql as
         $$ begin create table if not exists fired (); return null; end $$;
       create trigger each after insert on t execute function count_statements()`);
-    const single = await loading.load(await loading.write('a\n1\n'));
-    expect(single.lane).toMatchObject({ name: 'text', reason: 'a trigger fires for each COPY' });
-  });
+      const single = await loading.load(await loading.write('a\n1\n'));
+      expect(single.lane).toMatchObject({ name: 'text', reason: 'a trigger fires for each COPY' });
+    },
+  );
 
   it('all of them store domains by their base type, and check them', async () => {
     await loading.db.sql(`create domain percent as int check (value <= 100);
       create domain share as percent; create table t (a share, b int)`);
-    const load = async (lane: 'binary' | 'text' | 'byte', value: number) =>
+    const lanes = lanesOf(server).filter((lane) => lane !== 'tolerant');
+    const load = async (lane: (typeof lanes)[number], value: number) =>
       loading.load(await loading.write(`a,b\n5,1\n${String(value)},2\n`), { lane, force: true });
-    for (const lane of ['binary', 'text', 'byte'] as const) {
+    for (const lane of lanes) {
       expect((await load(lane, 6)).lane).toMatchObject({ name: lane });
       expect((await load(lane, 101)).error).toMatchObject({
         sqlstate: '23514',

@@ -2,10 +2,7 @@ import type { LoadSpecInput } from '@copyline/contracts';
 import { anyServer } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
-import { useLoading } from './csv-loading.ts';
-
-/** Lanes that can leave fields out and add values. */
-const LANES = ['binary', 'text'] as const;
+import { lanesOf, useLoading } from './csv-loading.ts';
 
 const FILE = [
   'Order No,junk, qty ,note',
@@ -34,10 +31,12 @@ const SPEC: Partial<LoadSpecInput> = {
 
 describe.each(anyServer())('a mapping on $name', (server) => {
   const loading = useLoading(server);
+  // Those that can leave fields out and add values.
+  const lanes = lanesOf(server).filter((lane) => lane === 'binary' || lane === 'text');
   const create = (columns: string): Promise<unknown> =>
     loading.db.sql(`drop table if exists t; create table t (${columns})`);
 
-  it.each(LANES)('renames, leaves out, sets and tells NULL, in lane %s', async (lane) => {
+  it.each(lanes)('renames, leaves out, sets and tells NULL, in lane %s', async (lane) => {
     await create(COLUMNS);
     const path = await loading.write(FILE, 'orders.csv');
     const source = { path, name: 'inbox:orders.csv' };
@@ -64,7 +63,7 @@ describe.each(anyServer())('a mapping on $name', (server) => {
     ]);
   });
 
-  it.each(LANES)('trims what it is told to, before NULL is told, in lane %s', async (lane) => {
+  it.each(lanes)('trims what it is told to, before NULL is told, in lane %s', async (lane) => {
     await create('a text, b text');
     const path = await loading.write('a,b\n "x" ,1\n'.replace(' "x" ', '" x "') + ' y\t, \n');
     const rows = async (trim: 'none' | 'unquoted' | 'all') => {
@@ -96,14 +95,14 @@ describe.each(anyServer())('a mapping on $name', (server) => {
       code: 'VALUE_REFUSED',
       sqlstate: '22P02',
       column: 'b',
-      record: null,
+      record: server.isFace ? 1 : null, // where only the server judges, it does so in a record
     });
     const asked = await set({ b: '1', c: '21 Nov 2026' });
     expect(asked.error).toBeNull();
-    expect(asked.lane).toMatchObject({
-      name: 'text',
-      reason: 'only the server can judge what c is set to',
-    });
+    const reason = server.isFace
+      ? 'the encoders are proven for PostgreSQL only'
+      : 'only the server can judge what c is set to';
+    expect(asked.lane).toMatchObject({ name: 'text', reason });
     expect(await loading.db.sql('select a, b, c::text from t')).toEqual([
       { a: 1, b: 1, c: '2026-11-21' },
       { a: 2, b: 1, c: '2026-11-21' },
@@ -113,7 +112,7 @@ describe.each(anyServer())('a mapping on $name', (server) => {
   it('places errors behind fields that are left out, and in columns that are set', async () => {
     await create('b int, c int2 check (c < 2)');
     const path = await loading.write('a,b\nx,1\ny,2\nz,oops\n');
-    for (const lane of LANES) {
+    for (const lane of lanes) {
       const mapping: LoadSpecInput['mapping'] = { skip: ['a'], missingColumns: 'default' };
       expect((await loading.load(path, { lane, mapping })).error).toMatchObject({
         record: 3,

@@ -1,6 +1,6 @@
 import type { LoadSpecInput } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
-import { openGate, startFaultProxy, anyServer } from '@copyline/testkit';
+import { openGate, startFaultProxy, anyPostgres } from '@copyline/testkit';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
@@ -16,7 +16,7 @@ import { useLoading } from './csv-loading.ts';
 
 const CONTINUE: Partial<LoadSpecInput> = { onError: 'continue' };
 
-describe.each(anyServer())('after refusals on $name', (server) => {
+describe.each(anyPostgres())('after refusals on $name', (server) => {
   const loading = useLoading(server);
   const { db } = loading;
   const deps = () => ({ connect: () => connect({ target: db.url() }), database: db.database });

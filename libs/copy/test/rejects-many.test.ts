@@ -1,5 +1,5 @@
 import type { LoadReport } from '@copyline/contracts';
-import { anyServer } from '@copyline/testkit';
+import { anyPostgres } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { useLoading, type Loading } from './csv-loading.ts';
@@ -44,7 +44,7 @@ async function load(loading: Loading, { text }: Sample): Promise<LoadReport> {
   return report;
 }
 
-describe.each(anyServer())('many rejects on $name', (server) => {
+describe.each(anyPostgres())('many rejects on $name', (server) => {
   const loading = useLoading(server);
 
   async function expectExactly({ refused }: Sample, report: LoadReport): Promise<void> {

@@ -1,4 +1,4 @@
-import { anyServer } from '@copyline/testkit';
+import { anyPostgres } from '@copyline/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 
@@ -77,7 +77,7 @@ function build({ rows, every, kinds, seed, lineEnd }: DirtyFile) {
   return { dirty: bytes(header + parts.join('')), clean: bytes(header + good.join('')), refused };
 }
 
-describe.each(anyServer())('random dirty files on $name', (server) => {
+describe.each(anyPostgres())('random dirty files on $name', (server) => {
   const loading = useLoading(server);
   const content = () =>
     loading.db.sql(

@@ -1,5 +1,5 @@
 import type { LoadReport, LoadSpecInput } from '@copyline/contracts';
-import { testServers } from '@copyline/testkit';
+import { postgresServers } from '@copyline/testkit';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
@@ -55,7 +55,8 @@ function dirtyFile(): {
   return { content: Buffer.from(content, 'latin1'), refused, bad };
 }
 
-describe.each(testServers())('continue mode on $name', (server) => {
+// The face has none of it, which dws-face.test.ts shows.
+describe.each(postgresServers())('continue mode on $name', (server) => {
   const loading = useLoading(server);
   const stored = () => loading.db.sql<{ a: number }>('select a from t order by a');
   const spec = (more: Partial<LoadSpecInput> = {}): Partial<LoadSpecInput> => ({

@@ -1,5 +1,5 @@
 import { connect } from '@copyline/dws-client';
-import { openGate, startFaultProxy, testServers, waitFor } from '@copyline/testkit';
+import { loginRole, openGate, startFaultProxy, testServers, waitFor } from '@copyline/testkit';
 import { writeFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
@@ -21,9 +21,8 @@ describe.each(testServers())('a target on $name that changes', (server) => {
   ])('F65: between plan and COPY, %s: a clear error, for good', async (_, change, sqlstate) => {
     await db.sql('create table t (a int, b text)');
     const role = `loader_${db.schema}`.slice(0, 60);
-    await db.sql(`create role ${role} login password 'secret';
-      grant all on t to ${role}; grant all on schema ${db.schema} to ${role}`);
-    onTestFinished(() => db.sql(`drop owned by ${role}; drop role ${role}`).then(() => undefined));
+    await loginRole(db, role, 'secret');
+    await db.sql(`grant all on t to ${role}; grant all on schema ${db.schema} to ${role}`);
     const proxy = await startFaultProxy(server);
     const begin = proxy.parkQuery(LOAD_BEGIN);
     const url = new URL(proxy.url(db));

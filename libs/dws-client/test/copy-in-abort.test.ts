@@ -10,7 +10,14 @@ import {
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../src/index.ts';
-import { connected, conninfoOf, countOf, expectHealthy, lines } from './support/connected.ts';
+import {
+  connected,
+  conninfoOf,
+  countOf,
+  expectHealthy,
+  lines,
+  statementsOf,
+} from './support/connected.ts';
 import { BLOCK, COPY, expectNothingStored, floodFeed, stuckFeed } from './support/copying.ts';
 
 const INTERRUPTED = { code: 'INTERRUPTED' };
@@ -34,7 +41,7 @@ describe.each(testServers())('a COPY to $name that is aborted', (server) => {
   it('before it starts is never sent', async () => {
     controller.abort();
     await expect(copyIn(floodFeed)).rejects.toMatchObject(INTERRUPTED);
-    expect(proxy.queries).toEqual([]);
+    expect(statementsOf(proxy)).toEqual([]);
     await expectNothingStored(db, connection);
   });
 

@@ -134,9 +134,10 @@ describe.each(testServers())('a COPY that $name refuses', (server) => {
       await connection.query('savepoint chunk');
       await expect(
         connection.copyIn(COPY, (sink) => sink.write(Buffer.from('x\n'))),
-      ).rejects.toMatchObject(BAD_VALUE);
+      ).rejects.toMatchObject(server.isFace ? { sqlstate: '0A000' } : BAD_VALUE);
       expect(connection.transactionStatus).toBe('in-error');
       await connection.query('rollback to chunk');
+      if (server.isFace) await connection.query('release chunk');
       await connection.copyIn(COPY, (sink) => sink.write(lines(1, 3)));
     });
     expect(await countOf(db, 'orders')).toBe(3);

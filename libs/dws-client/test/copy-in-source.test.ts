@@ -101,7 +101,7 @@ describe.each(testServers())('the source of a COPY to $name', (server) => {
     await expectNothingStored(db, connection);
   });
 
-  it('that is silent for too long ends the COPY, which the server itself would not', async () => {
+  it('F19: that is silent for too long ends the COPY, which the server itself would not', async () => {
     await connection.query(`set statement_timeout = ${STALL_MS / 4}`);
     const failing = connection.copyIn(
       COPY,

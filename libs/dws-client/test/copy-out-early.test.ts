@@ -143,24 +143,28 @@ describe.each(testServers())('a COPY from $name that is left early', (server) =>
     await locker.query('rollback');
   });
 
-  it('in a transaction leaves the transaction alive, and its work', async () => {
-    await connection.transaction(async () => {
-      await connection.query('insert into marker values (1)');
-      await readSome(() => 'break');
-      expect(connection.transactionStatus).toBe('in-transaction');
-      await readSome(() => {
-        throw new Error('again');
-      }).catch(() => undefined);
-      await connection.query('insert into marker values (2)');
-    });
-    expect(await countOf(db, 'marker')).toBe(2);
-    await expectSameAndHealthy();
-  });
+  // The face has no COPY under a savepoint: for it the next one holds.
+  it.skipIf(server.isFace)(
+    'in a transaction leaves the transaction alive, and its work',
+    async () => {
+      await connection.transaction(async () => {
+        await connection.query('insert into marker values (1)');
+        await readSome(() => 'break');
+        expect(connection.transactionStatus).toBe('in-transaction');
+        await readSome(() => {
+          throw new Error('again');
+        }).catch(() => undefined);
+        await connection.query('insert into marker values (2)');
+      });
+      expect(await countOf(db, 'marker')).toBe(2);
+      await expectSameAndHealthy();
+    },
+  );
 
   it('in a transaction without a savepoint is never a silent loss', async () => {
     const failing = connection.transaction(async () => {
       await connection.query('insert into marker values (1)');
-      await readSome(() => 'break', { savepoint: false });
+      await readSome(() => 'break', server.isFace ? {} : { savepoint: false });
     });
     await expect(failing).rejects.toMatchObject({ code: 'COMMIT_ROLLED_BACK' });
     expect(await countOf(db, 'marker')).toBe(0);

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import type { Connection } from '../src/index.ts';
-import { connected, conninfoOf, expectHealthy } from './support/connected.ts';
+import { connected, conninfoOf, expectHealthy, statementsOf } from './support/connected.ts';
 import { ENDLESS, heldBack, readAll, series, SERIES } from './support/reading.ts';
 
 describe.each(testServers())('COPY TO STDOUT from $name', (server) => {
@@ -114,7 +114,7 @@ describe.each(testServers())('COPY TO STDOUT from $name', (server) => {
   it('sends nothing before it is read', async () => {
     connection.copyOut(SERIES(2));
     await connection.query('select 1');
-    expect(proxy.queries).toEqual(['select 1']);
+    expect(statementsOf(proxy)).toEqual(['select 1']);
   });
 
   it('keeps what the server says in between', async () => {
@@ -150,7 +150,8 @@ describe.each(testServers())('COPY TO STDOUT from $name', (server) => {
     await expectHealthy(connection);
   });
 
-  it('leaves the transaction as it was when the server refuses', async () => {
+  // The face has no COPY under a savepoint: for it the next one holds.
+  it.skipIf(server.isFace)('leaves the transaction as it was when the server refuses', async () => {
     await connection.transaction(async () => {
       await connection.query('create temporary table marker (id int)');
       const reading = readAll(connection.copyOut('copy no_such_table to stdout'));
@@ -162,14 +163,15 @@ describe.each(testServers())('COPY TO STDOUT from $name', (server) => {
     expect(rows).toEqual([{ id: 1 }]);
   });
 
-  it('fails with its transaction when no savepoint is wanted', async () => {
+  it('fails with its transaction when no savepoint is wanted, or possible', async () => {
     const failing = connection.transaction(async () => {
-      const out = connection.copyOut('copy no_such_table to stdout', { savepoint: false });
+      const options = server.isFace ? {} : { savepoint: false };
+      const out = connection.copyOut('copy no_such_table to stdout', options);
       await expect(readAll(out)).rejects.toMatchObject({ sqlstate: '42P01' });
       expect(connection.transactionStatus).toBe('in-error');
     });
     await expect(failing).rejects.toMatchObject({ code: 'COMMIT_ROLLED_BACK' });
-    expect(proxy.queries).toEqual(['BEGIN', 'copy no_such_table to stdout', 'COMMIT']);
+    expect(statementsOf(proxy)).toEqual(['BEGIN', 'copy no_such_table to stdout', 'COMMIT']);
   });
 
   it.each([
@@ -183,7 +185,7 @@ describe.each(testServers())('COPY TO STDOUT from $name', (server) => {
   ])('refuses everything else, before it is sent: %s', async (statement) => {
     expect(() => connection.copyOut(statement)).toThrow('copyOut takes one COPY');
     await expectHealthy(connection);
-    expect(proxy.queries).toEqual(['select 1 as one']);
+    expect(statementsOf(proxy)).toEqual(['select 1 as one']);
   });
 
   it('goes from one connection to another, at the pace of the slower', async () => {

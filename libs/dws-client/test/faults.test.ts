@@ -1,6 +1,7 @@
 import {
   copyProgress,
   type FaultProxy,
+  loginRole,
   startFaultProxy,
   testServers,
   useTestDatabase,
@@ -8,7 +9,7 @@ import {
   within,
 } from '@copyline/testkit';
 import { createHash } from 'node:crypto';
-import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 
 import { connect, type RetryEvent } from '../src/index.ts';
 import {
@@ -129,15 +130,12 @@ describe.each(testServers())('on the way to $name', (server) => {
   });
 
   it('F33: a server that is full is asked again later', async () => {
-    await db.sql(`create role crowd login password 'crowd' connection limit 1`);
+    await loginRole(db, 'crowd', 'crowd');
+    await db.sql('alter role crowd connection limit 1');
     await db.sql(`grant all on schema ${db.schema} to crowd`);
     const target = new URL(conninfoOf(db));
     target.username = target.password = 'crowd';
     const first = await connect({ target: target.href });
-    onTestFinished(async () => {
-      await db.sql(`drop owned by crowd`);
-      await db.sql('drop role crowd');
-    });
     const errors: unknown[] = [];
     const observe = ({ error }: RetryEvent): void => {
       errors.push(error);

@@ -1,4 +1,10 @@
-import { type FaultProxy, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import {
+  type FaultProxy,
+  loginRole,
+  startFaultProxy,
+  testServers,
+  useTestDatabase,
+} from '@copyline/testkit';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +43,8 @@ describe.each(testServers())('several hosts, one of them $name', (server) => {
     const lookup = lookupOf({ db: ['127.0.0.2', '127.0.0.1'], other: ['127.0.0.1'] });
     const seen: ConnectStatus[] = [];
     const onStatus = (status: ConnectStatus): void => void seen.push(status);
+    // Which protocol a GaussDB speaks is found out by dialling it twice, and known from then on.
+    await connected(target('127.0.0.1', [server.port]));
     const text = target('nowhere,other,db', [1, dead.port, server.port]);
     await expectHealthy(await connected(text, { lookup, onStatus }));
     expect(seen.map(({ phase, host, address }) => `${phase} ${host} ${address}`)).toEqual([
@@ -115,8 +123,7 @@ describe.each(testServers())('several hosts, one of them $name', (server) => {
 
   it('F64: a password that has changed is not tried again, and the new one is found', async () => {
     const role = `rotated_${db.schema}`.slice(0, 63);
-    await db.sql(`create role ${role} login password 'first-canary'`);
-    onTestFinished(() => db.sql(`drop role ${role}`).then(() => undefined));
+    await loginRole(db, role, 'first-canary');
     const directory = mkdtempSync(join(tmpdir(), 'pgpass-'));
     onTestFinished(() => rmSync(directory, { recursive: true }));
     const passfile = join(directory, 'pgpass');
@@ -131,7 +138,7 @@ describe.each(testServers())('several hosts, one of them $name', (server) => {
     await using pool = new Pool({ target: text, max: 2, retry, reset: 'none' });
     const held = await pool.connect();
 
-    await db.sql(`alter role ${role} password 'second-canary'`);
+    await loginRole(db, role, 'second-canary');
     const phases: string[] = [];
     const onStatus = ({ phase }: ConnectStatus): void => void phases.push(phase);
     const connecting = [() => pool.connect(), () => connect({ target: text, retry, onStatus })];

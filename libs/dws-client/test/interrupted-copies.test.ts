@@ -38,7 +38,12 @@ describe.each(testServers())('COPYs that are interrupted at random on $name', (s
       acquireTimeoutMs: 120_000,
     });
     const random = randomFrom(SEED);
-    const cases = Array.from({ length: CASES }, (_, id) => randomInterruption(id, random));
+    // Without COPY under savepoints no transaction survives an interruption.
+    const canSave = !server.isFace;
+    const cases = Array.from({ length: CASES }, (_, id) => {
+      const each = randomInterruption(id, random);
+      return { ...each, inTransaction: each.inTransaction && canSave };
+    });
     const tally = new Tally();
     const work = cases.values();
     // More tasks than connections, so that some wait for the pool.

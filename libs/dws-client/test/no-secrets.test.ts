@@ -1,7 +1,7 @@
 import { CopylineError } from '@copyline/contracts';
-import { startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { loginRole, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
 import { inspect } from 'node:util';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 
 import { connect, diagnosticsOf, parseConninfo, Pool } from '../src/index.ts';
 import { backendOf, connected, conninfoOf, terminate } from './support/connected.ts';
@@ -14,8 +14,7 @@ describe.each(testServers())('a password on its way to $name', (server) => {
   /** A role of its own, whose password is the canary. */
   async function target(change: (url: URL) => void = () => undefined): Promise<string> {
     const role = `canary_${db.schema}`.slice(0, 63);
-    await db.sql(`create role ${role} login password '${CANARY}'`);
-    onTestFinished(() => db.sql(`drop role ${role}`).then(() => undefined));
+    await loginRole(db, role, CANARY);
     const url = new URL(conninfoOf(db));
     url.username = role;
     url.password = CANARY;

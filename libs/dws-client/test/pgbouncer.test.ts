@@ -1,4 +1,4 @@
-import { testServers, useTestDatabase } from '@copyline/testkit';
+import { postgresServers, useTestDatabase } from '@copyline/testkit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { Pool, Rollback } from '../src/index.ts';
@@ -6,7 +6,7 @@ import { countOf, expectHealthy, lines } from './support/connected.ts';
 import { hasPgbouncer, type Pgbouncer, startPgbouncer } from './support/pgbouncer.ts';
 import { ENDLESS } from './support/reading.ts';
 
-describe.skipIf(!hasPgbouncer()).each(testServers())('behind PgBouncer on $name', (server) => {
+describe.skipIf(!hasPgbouncer()).each(postgresServers())('behind PgBouncer on $name', (server) => {
   const db = useTestDatabase(server);
   let pooler: Pgbouncer;
   let table: string;

@@ -11,6 +11,7 @@ import {
   expectHealthy,
   gone,
   terminate,
+  statementsOf,
 } from './support/connected.ts';
 
 describe.each(testServers())('a transaction on $name', (server) => {
@@ -46,7 +47,7 @@ describe.each(testServers())('a transaction on $name', (server) => {
       readOnly: true,
     });
     await connection.query('select 4');
-    expect(proxy.queries).toEqual([
+    expect(statementsOf(proxy)).toEqual([
       'select 1',
       'BEGIN',
       'select 2',
@@ -96,7 +97,7 @@ describe.each(testServers())('a transaction on $name', (server) => {
   it('says when COMMIT is about to be sent', async () => {
     const seen: (readonly string[])[] = [];
     await connection.transaction(() => insert(1), {
-      onCommit: () => seen.push([...proxy.queries]),
+      onCommit: () => seen.push(statementsOf(proxy)),
     });
     expect(seen).toEqual([['BEGIN', 'insert into orders values (1)']]);
   });

@@ -1,8 +1,10 @@
 // Servers
 export {
+  anyPostgres,
   anyServer,
   dwsFace,
   postgres18,
+  postgresServers,
   type TestServer,
   type TestServerFacts,
   testServers,
@@ -26,6 +28,7 @@ export {
 
 // One isolated place per test, and what must be true of it afterwards
 export { rowsExactlyOnce } from './databases/exactly-once.ts';
+export { loginRole } from './databases/login-role.ts';
 export { openClient, type Row } from './databases/sql-client.ts';
 export type { TestDatabase } from './databases/test-database.ts';
 export { useOwnDatabase, useTestDatabase } from './databases/use-database.ts';

@@ -1,9 +1,9 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { rowsExactlyOnce, anyServer, useOwnDatabase, useTestDatabase } from '../src/index.ts';
+import { rowsExactlyOnce, anyPostgres, useOwnDatabase, useTestDatabase } from '../src/index.ts';
 import { expectNoBusyProductSession } from '../src/databases/product-sessions.ts';
 import { openClient } from '../src/databases/sql-client.ts';
 
-describe.each(anyServer())('a place of its own on $name', (server) => {
+describe.each(anyPostgres())('a place of its own on $name', (server) => {
   describe('in a schema', () => {
     const db = useTestDatabase(server);
     const seen: string[] = [];

@@ -8,7 +8,7 @@ import {
   type FaultProxy,
   openGate,
   startFaultProxy,
-  anyServer,
+  anyPostgres,
   useTestDatabase,
   waitFor,
   within,
@@ -16,7 +16,7 @@ import {
 import { openClient } from '../src/databases/sql-client.ts';
 import { copyFrom } from './copy-from.ts';
 
-describe.each(anyServer())('the line to $name', (server) => {
+describe.each(anyPostgres())('the line to $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
 

@@ -2,11 +2,11 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type pg from 'pg';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
-import { type FaultProxy, startFaultProxy, anyServer, useTestDatabase } from '../src/index.ts';
+import { type FaultProxy, startFaultProxy, anyPostgres, useTestDatabase } from '../src/index.ts';
 import { openClient } from '../src/databases/sql-client.ts';
 import { copyFrom } from './copy-from.ts';
 
-describe.each(anyServer())('statements to $name', (server) => {
+describe.each(anyPostgres())('statements to $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
   let client: pg.Client;

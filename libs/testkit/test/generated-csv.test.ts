@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   type CsvShape,
   rowsExactlyOnce,
-  anyServer,
+  anyPostgres,
   useTestDatabase,
   writeCsv,
 } from '../src/index.ts';
@@ -21,7 +21,7 @@ async function temporaryFile(name: string): Promise<string> {
   return join(directory, name);
 }
 
-describe.each(anyServer())('generated CSV on $name', (server) => {
+describe.each(anyPostgres())('generated CSV on $name', (server) => {
   const db = useTestDatabase(server);
 
   it.each(SHAPES)('is what the server takes (%s)', async (shape) => {

@@ -11,7 +11,7 @@ import {
   createTableSql,
   openGate,
   rowsExactlyOnce,
-  anyServer,
+  anyPostgres,
   useOwnDatabase,
   waitFor,
   within,
@@ -19,7 +19,7 @@ import {
 } from '../src/index.ts';
 import { copyFrom } from './copy-from.ts';
 
-describe.each(anyServer())('parking points on $name', (server) => {
+describe.each(anyPostgres())('parking points on $name', (server) => {
   const db = useOwnDatabase(server);
   const rows = 1_000;
 

@@ -6,6 +6,7 @@ import { ledgerSchemaOf, runCommand, withTarget, type TargetOptions } from './co
 
 interface InitOptions extends TargetOptions {
   readonly printSql?: boolean;
+  readonly distributed?: boolean;
 }
 
 export function addInitCommand(program: Command): void {
@@ -15,11 +16,12 @@ export function addInitCommand(program: Command): void {
     .option('--target <name|conninfo>', 'database; without it the embedded one')
     .option('--ledger-schema <name>', 'schema of the ledger')
     .option('--print-sql', 'print the statements for a database administrator; run nothing')
+    .option('--distributed', 'with --print-sql: for many nodes, GaussDB(DWS)')
     .action((options: InitOptions) =>
       runCommand(options, async (context) => {
         const { terminal, settings } = context;
         if (options.printSql === true) {
-          const sql = ledgerScript(ledgerSchemaOf(options, settings));
+          const sql = ledgerScript(ledgerSchemaOf(options, settings), options.distributed);
           terminal.result(sql.trimEnd());
           terminal.json({ sql });
           return EXIT.done;

@@ -31,7 +31,8 @@ export interface ExtractDeps {
   /**
    * Opens a connection that is closed afterwards; or a connection of the caller's, which is left as
    * it was found. Inside a transaction of the caller the extract is a savepoint, and reads what the
-   * transaction reads, at its isolation level.
+   * transaction reads, at its isolation level; a server without COPY under savepoints refuses it there
+   * (`NOT_SUPPORTED`).
    */
   readonly connection: Connection | ((signal?: AbortSignal) => Promise<Connection>);
   /** The database for reports, without secrets. */

@@ -120,12 +120,16 @@ export function ledgerMigrations(schema: string): SchemaMigrations {
   return { schema, steps: STEPS, newer: { code: 'LEDGER_NEWER', what: 'The ledger' } };
 }
 
-/** The whole script for a database administrator, with the privileges that a loading role needs. */
-export function ledgerScript(schema: string): string {
+/**
+ * The whole script for a database administrator, with the privileges that a loading role needs.
+ *
+ * @param isDistributed whether it is for a server of many nodes. Default: false
+ */
+export function ledgerScript(schema: string, isDistributed = false): string {
   const quoted = quoteIdentifier(schema);
   return `-- The ledger of Copyline, version ${String(LEDGER_VERSION)}. Run it once in the target database.
 BEGIN;
-${migrationScript(ledgerMigrations(schema))}COMMIT;
+${migrationScript(ledgerMigrations(schema), isDistributed)}COMMIT;
 
 -- Then, for each role that loads (put its name in the place of loader):
 -- GRANT USAGE ON SCHEMA ${quoted} TO loader;

@@ -1,5 +1,5 @@
 import { connect, type Connection } from '@copyline/dws-client';
-import { anyServer, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { encoderFor, REFUSE, type FieldEncoder } from '../../src/encode/index.ts';
@@ -42,7 +42,7 @@ async function readDays(connection: Connection): Promise<{ first: number; next: 
   return { first, next };
 }
 
-describe.each(anyServer())('every date, on $name', (server) => {
+describe.each(anyPostgres())('every date, on $name', (server) => {
   const db = useTestDatabase(server);
 
   it('is the day that the server says', async () => {

@@ -1,5 +1,5 @@
 import { sqlstateOf } from '@copyline/dws-client';
-import { testServers, useTestDatabase } from '@copyline/testkit';
+import { postgresServers, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { encoderFor, type FieldEncoder } from '../../src/encode/index.ts';
@@ -14,7 +14,7 @@ function field(encoder: FieldEncoder, value: string): Buffer {
 }
 
 /** What the encoders rely on, and what is left to the server: it judges binary input, too. */
-describe.each(testServers())('binary input, on $name', (server) => {
+describe.each(postgresServers())('binary input, on $name', (server) => {
   const db = useTestDatabase(server);
 
   it.each([

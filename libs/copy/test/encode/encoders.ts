@@ -1,4 +1,4 @@
-import { testServers, useTestDatabase } from '@copyline/testkit';
+import { postgresServers, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { compareType, WANTED, type Counts } from './differential.ts';
@@ -12,7 +12,7 @@ const SEED = Number(process.env['COPYLINE_SEED'] ?? Date.now() % 1_000_000);
  * the server in the same words; the rest is for the server anyway.
  */
 export function describeEncoders(what: string, cases: readonly TypeCase[]): void {
-  describe.each(testServers())(`encoders of ${what}, against $name`, (server) => {
+  describe.each(postgresServers())(`encoders of ${what}, against $name`, (server) => {
     const db = useTestDatabase(server);
 
     it.each(cases.map((type) => ({ title: titleOf(type), type })))('$title', async ({ type }) => {

@@ -50,6 +50,11 @@ export async function gone(db: TestDatabase, pid: number): Promise<void> {
   });
 }
 
+/** What was sent, without what a server is asked when a session begins that has not said what it is. */
+export function statementsOf(proxy: FaultProxy): string[] {
+  return proxy.queries.filter((sql) => !sql.startsWith('SELECT version()'));
+}
+
 export async function countOf(db: TestDatabase, table: string): Promise<number> {
   const [row] = await db.sql<{ n: number }>(`select count(*)::int4 as n from ${table}`);
   return row?.n ?? -1;

@@ -1,11 +1,11 @@
 import { Secret } from '@copyline/dws-client';
-import { testServers, useTestDatabase } from '@copyline/testkit';
+import { postgresServers, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { Access } from '../../src/index.ts';
 import { openControl } from '../support/control.ts';
 
-describe.each(testServers())('access on $name', (server) => {
+describe.each(postgresServers())('access on $name', (server) => {
   const db = useTestDatabase(server);
 
   async function open(): Promise<Access> {

@@ -1,10 +1,10 @@
-import { testServers, useOwnDatabase } from '@copyline/testkit';
+import { postgresServers, useOwnDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { ControlDatabase, Workers } from '../../src/index.ts';
 import { openControl } from '../support/control.ts';
 
-describe.each(testServers())('the control database on $name', (server) => {
+describe.each(postgresServers())('the control database on $name', (server) => {
   const db = useOwnDatabase(server);
 
   it('is made once when eight processes open it at the same time', async () => {

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { keptPassword } from '../databases/login-role.ts';
 import type { SqlMatch } from '../proxy/fault-rules.ts';
 import type { InjectedError } from '../proxy/wire-messages.ts';
 import { FaceSession } from './face-session.ts';
+import { encryptedWhenAsked, type FaceCertificate } from './face-tls.ts';
 import type { FaceRole } from './gauss-keys.ts';
 
 const HOST = '127.0.0.1';
+/** That a GaussDB allows: each login of each test pays for them. */
+export const FEWEST_ITERATIONS = 2_048;
 
 /** Errors with which a coordinator tells that something behind it is amiss. */
 export const CN_ERRORS = {
@@ -50,15 +54,18 @@ export class Coordinator {
 
   #listen(listener: Server): void {
     this.#listener = listener;
-    listener.on('connection', (socket: Socket) => this.#accept(socket));
+    listener.on('connection', (socket: Socket) => void this.#accept(socket));
   }
 
-  #accept(socket: Socket): void {
+  async #accept(socket: Socket): Promise<void> {
     socket.setNoDelay(true);
     this.#sockets.add(socket);
-    const session = new FaceSession(socket, {
+    const { certificate } = this.#face;
+    const client =
+      certificate === undefined ? socket : await encryptedWhenAsked(socket, certificate);
+    const session = new FaceSession(client, {
       server: this.#face.server,
-      role: (user) => this.#face.roles.get(user),
+      role: (user) => this.#face.roleOf(user),
       injected: (sql) => this.#face.takeInjected(sql),
       opened: (each) => this.#sessions.add(each),
       cancel: (processId, secretKey) => this.#cancel(processId, secretKey),
@@ -96,7 +103,7 @@ export interface RealServer {
 
 /**
  * A PostgreSQL that looks like a GaussDB(DWS) from outside: it logs clients in as that does, calls itself
- * one, refuses what that refuses, and reports process ids of 64 bits. No TLS.
+ * one, refuses what that refuses, and reports process ids of 64 bits. TLS where it has a certificate.
  */
 export class DwsFace implements AsyncDisposable {
   readonly host = HOST;
@@ -106,17 +113,28 @@ export class DwsFace implements AsyncDisposable {
   /** By name; the real server must know them by the same password. */
   readonly roles: Map<string, FaceRole>;
   readonly coordinators: readonly Coordinator[];
+  readonly certificate: FaceCertificate | undefined;
   readonly #injections: { readonly match: SqlMatch; readonly error: InjectedError }[] = [];
 
   constructor(
     server: RealServer,
     roles: Readonly<Record<string, FaceRole>>,
     listeners: readonly Server[],
+    certificate?: FaceCertificate,
   ) {
     this.server = server;
+    this.certificate = certificate;
     this.roles = new Map([[server.user, { password: server.password }], ...Object.entries(roles)]);
     this.coordinators = listeners.map((listener) => new Coordinator(this, listener));
     this.port = this.coordinators[0]?.port ?? 0;
+  }
+
+  /** @internal Roles of single tests are known by what `loginRole` has kept of them. */
+  async roleOf(user: string): Promise<FaceRole | undefined> {
+    const known = this.roles.get(user);
+    if (known !== undefined) return known;
+    const password = await keptPassword(this.server, user);
+    return password === undefined ? undefined : { password, iterations: FEWEST_ITERATIONS };
   }
 
   /** The target's URL with the address of a coordinator in place of the server's. */
@@ -156,15 +174,17 @@ export interface FaceOptions {
   readonly roles?: Readonly<Record<string, FaceRole>>;
   /** How many addresses. Default: 1. */
   readonly coordinators?: number;
+  /** With it, who asks for TLS gets it; default: none, and nobody does. */
+  readonly certificate?: FaceCertificate;
 }
 
 /** Starts a face before a server; the caller closes it. */
 export async function openDwsFace(
   server: RealServer,
-  { roles = {}, coordinators = 1 }: FaceOptions = {},
+  { roles = {}, coordinators = 1, certificate }: FaceOptions = {},
 ): Promise<DwsFace> {
   const listeners = await Promise.all(Array.from({ length: coordinators }, () => listen(0)));
-  return new DwsFace(server, roles, listeners);
+  return new DwsFace(server, roles, listeners, certificate);
 }
 
 async function listen(port: number): Promise<Server> {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import pg from 'pg';
 import { type Frame, FrameSplitter } from '../proxy/wire-frames.ts';
 import {
@@ -15,7 +16,7 @@ import type { FaceRole } from './gauss-keys.ts';
 
 /** What a session asks the face that it belongs to. */
 export interface FaceRules {
-  role(user: string): FaceRole | undefined;
+  role(user: string): Promise<FaceRole | undefined>;
   /** An error that a test wants this statement to fail with. */
   injected(sql: string): InjectedError | undefined;
   /** The real server's address and the passwords that it knows. */
@@ -66,7 +67,8 @@ export class FaceSession {
 
   /** RST to both sides: the coordinator has died. */
   reset(): void {
-    this.#client.resetAndDestroy();
+    if (this.#client instanceof TLSSocket) this.#client.destroy();
+    else this.#client.resetAndDestroy();
     this.#upstream?.connection.stream.resetAndDestroy();
   }
 
@@ -112,7 +114,8 @@ export class FaceSession {
           .then(() => this.#client.end());
         return;
       case 'startup':
-        return this.#start(frame.bytes);
+        void this.#start(frame.bytes);
+        return;
       case 'p':
         this.#answerTo?.(frame.bytes.toString('utf8', 5, frame.bytes.length - 1));
         return;
@@ -124,7 +127,7 @@ export class FaceSession {
     }
   }
 
-  #start(packet: Buffer): void {
+  async #start(packet: Buffer): Promise<void> {
     const [major, minor] = [packet.readUInt16BE(4), packet.readUInt16BE(6)];
     if (major !== 3 || ![0, 50, 51].includes(minor)) {
       const text = `unsupported frontend protocol ${major}.${minor}`;
@@ -135,21 +138,23 @@ export class FaceSession {
       texts.flatMap((name, i) => (i % 2 ? [] : [[name, texts[i + 1] ?? '']])),
     );
     const user = this.#startup.get('user') ?? '';
-    const asked = challenge(user, this.#rules.role(user), minor);
+    const role = await this.#rules.role(user);
+    const asked = challenge(user, role, minor);
     this.#answerTo = (answer) => {
       this.#answerTo = undefined;
-      if (asked.accepts(answer)) void this.#open(user);
+      if (asked.accepts(answer)) void this.#open(user, role?.password ?? '');
       else this.#refuse(LOGIN_DENIED);
     };
     this.#tell(message('R', asked.body));
+    await this.#flush();
   }
 
   /** The client is who it says: a session for it on the real server. */
-  async #open(user: string): Promise<void> {
+  async #open(user: string, password: string): Promise<void> {
     const client = new pg.Client({
       ...this.#rules.server,
       user,
-      password: this.#rules.role(user)?.password ?? '',
+      password,
       database: this.#startup.get('database') ?? user,
       application_name: this.#startup.get('application_name') ?? '',
       options: this.#startup.get('options') ?? '',

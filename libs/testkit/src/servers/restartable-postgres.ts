@@ -17,7 +17,7 @@ import { onTestFinished } from 'vitest';
 import { openClient } from '../databases/sql-client.ts';
 import { waitFor } from '../waiting.ts';
 import { binDirectoryOf } from './shared-servers.ts';
-import { testServers } from './test-server.ts';
+import { postgresServers } from './test-server.ts';
 
 /** A PostgreSQL of one test, which may stop it; it is gone when the test ends. */
 export interface RestartablePostgres {
@@ -74,7 +74,7 @@ interface Cluster {
 export async function startPostgres({
   major = 18,
 }: { readonly major?: 15 | 18 } = {}): Promise<RestartablePostgres> {
-  const shared = testServers().find((server) => server.major === major);
+  const shared = postgresServers().find((server) => server.major === major);
   const template = shared && { template: shared.template };
   const database = await startTemporary({ ...binDirectoryOf(major), ...template });
   const { host, port, user, password, dataDirectory } = database;

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EmbeddedDatabase, startTemporary } from '@copyline/embedded';
 import type { TestProject } from 'vitest/node';
-import { openDwsFace } from '../face/dws-face.ts';
+import { FEWEST_ITERATIONS, openDwsFace } from '../face/dws-face.ts';
 import { hasRedis, launchRedis, type RedisFacts } from './redis-process.ts';
 import { makeLoginsQuick } from './quick-login.ts';
 import type { TestServerFacts } from './test-server.ts';
@@ -52,8 +52,7 @@ async function start18(running: Running[]): Promise<TestServerFacts> {
   const server = await startTemporary({ settings: SETTINGS });
   running.push(server);
   await makeLoginsQuick(server);
-  // The fewest that a GaussDB allows: each login of each test pays for them.
-  const role = { password: server.password, iterations: 2_048 };
+  const role = { password: server.password, iterations: FEWEST_ITERATIONS };
   const face = await openDwsFace(server, { roles: { [server.user]: role } });
   running.push(face);
   return { ...factsOf(server, 18), facePort: face.port };

@@ -46,11 +46,7 @@ export interface TestServer extends TestServerFacts {
  * Debian's packages are not installed (the run says so, and fails for it when `CI` is set).
  */
 export function testServers(): TestServer[] {
-  const servers = inject('copylineServers');
-  return [
-    ...servers.map((facts) => asTestServer(facts)),
-    ...(process.env['COPYLINE_FACE'] === '1' ? faces(servers) : []),
-  ];
+  return process.env['COPYLINE_FACE'] === '1' ? testServersAndFace() : postgresServers();
 }
 
 /**
@@ -58,8 +54,15 @@ export function testServers(): TestServer[] {
  * like a GaussDB(DWS). With `COPYLINE_FACE=1` every suite of `testServers` does.
  */
 export function testServersAndFace(): TestServer[] {
-  const servers = inject('copylineServers');
-  return [...servers.map((facts) => asTestServer(facts)), ...faces(servers)];
+  return [...postgresServers(), ...faces(inject('copylineServers'))];
+}
+
+/**
+ * The real ones, for tests that are about PostgreSQL: its catalogues, its clusters, what stands behind a
+ * face.
+ */
+export function postgresServers(): TestServer[] {
+  return inject('copylineServers').map((facts) => asTestServer(facts));
 }
 
 /** The face of a GaussDB(DWS), before PostgreSQL 18. */
@@ -87,9 +90,14 @@ export function anyServer(): TestServer[] {
   return servers.slice(turn, turn + 1);
 }
 
+/** The same of the real ones alone: see `postgresServers`. */
+export function anyPostgres(): TestServer[] {
+  return anyServer().filter(({ isFace }) => !isFace);
+}
+
 /** The server for tests that need only one. */
 export function postgres18(): TestServer {
-  const server = testServers().find(({ major }) => major === 18);
+  const server = postgresServers().find(({ major }) => major === 18);
   if (!server) throw new Error('PostgreSQL 18 was not started by the global set-up');
   return server;
 }
