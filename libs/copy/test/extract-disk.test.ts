@@ -1,12 +1,11 @@
 import { postgres18 } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
-import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { expectHealthy, type Outcome, useExtracting } from './extracting.ts';
+import { canMount, mount, tmpfs } from './mounting.ts';
 
 /** Eight megabytes and more of them, in either format, packed or not. */
 const LARGE = `select i, string_agg(md5(random()::text), '') as text
@@ -111,33 +110,4 @@ async function contents(folder: string): Promise<Record<string, string>> {
   const names = (await readdir(folder)).filter((name) => name !== 'lost+found').sort();
   const texts = await Promise.all(names.map((name) => readFile(join(folder, name), 'latin1')));
   return Object.fromEntries(names.map((name, i) => [name, texts[i] ?? '']));
-}
-
-function tmpfs(at: string, options: string): Promise<string> {
-  return mount(at, ['-t', 'tmpfs', '-o', options, 'tmpfs']);
-}
-
-/** Unmounted after the test. */
-async function mount(at: string, args: readonly string[]): Promise<string> {
-  await mkdir(at);
-  execFileSync('mount', [...args, at]);
-  onTestFinished(() => {
-    execFileSync('umount', [at]);
-  });
-  return at;
-}
-
-/** Only root may, and not in every container. */
-function canMount(): boolean {
-  const at = mkdtempSync(join(tmpdir(), 'copyline-mount-'));
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', at], { stdio: 'ignore' });
-    execFileSync('umount', [at]);
-    return true;
-  } catch {
-    console.warn('No tmpfs can be mounted here: the tests of full disks are left out');
-    return false;
-  } finally {
-    rmdirSync(at);
-  }
 }
