@@ -27,24 +27,22 @@ const damage = fc.record({
   bit: fc.option(fc.integer({ min: 0, max: 7 })),
 });
 
-/** A file that was whole, and a few things that have happened to it. */
-const damagedCsv = fc
-  .record({ csv: generatedCsv, damages: fc.array(damage, { minLength: 1, maxLength: 3 }) })
-  .map(({ csv, damages }) => {
-    let bytes = Buffer.from(csv.text);
-    for (const { kind, at, byte, bit } of damages) {
-      const place = Math.floor(at * bytes.length);
-      const old = bytes[place] ?? 0;
-      const change = bit === null ? byte : old ^ (1 << bit);
-      const behind = bytes.subarray(kind === 'insert' ? place : place + 1);
-      const between = kind === 'remove' ? [] : [kind === 'insert' ? byte : change];
-      bytes =
-        kind === 'cut'
-          ? bytes.subarray(0, place)
-          : Buffer.concat([bytes.subarray(0, place), Buffer.from(between), behind]);
-    }
-    return { csv, bytes };
-  });
+const damages = fc.array(damage, { minLength: 1, maxLength: 3 });
+type Damage = typeof damage extends fc.Arbitrary<infer T> ? T : never;
+
+/** What is left of a file after a few things have happened to it. */
+function damaged(text: string, damages: readonly Damage[]): Buffer {
+  let bytes = Buffer.from(text);
+  for (const { kind, at, byte, bit } of damages) {
+    const place = Math.floor(at * bytes.length);
+    const old = bytes[place] ?? 0;
+    const flipped = bit === null ? byte : old ^ (1 << bit);
+    const [before, behind] = [bytes.subarray(0, place), bytes.subarray(place + 1)];
+    const then = { flip: [flipped], remove: [], insert: [byte, old], cut: [] }[kind];
+    bytes = Buffer.concat([before, Buffer.from(then), kind === 'cut' ? Buffer.alloc(0) : behind]);
+  }
+  return bytes;
+}
 
 /** What we refuse and the server takes: it takes quotes anywhere for quotes. */
 const STRICTER = ['TEXT_AFTER_QUOTE', 'QUOTE_IN_FIELD'];
@@ -111,45 +109,52 @@ describe.each(testServers())('what a load stores of damaged files on $name', (se
 
     let run = 0;
     await fc.assert(
-      fc.asyncProperty(damagedCsv, fc.constantFrom(...LANES), async ({ csv, bytes }, some) => {
-        const width = csv.records[0]?.length ?? 1;
-        run += 1;
-        const path = join(folder, `${String(run)}.csv`);
-        await writeFile(path, bytes);
-        const dialect = { ...csv.dialect, header: false };
-        const theirs = await copy(path, width, copyOptions(csv.dialect));
-        const hasMarker = server.major < 18 && bytes.includes('\\.');
-        for (const lane of IS_SOAK ? LANES : [some]) {
-          await db.sql(`truncate loaded_${width}`);
-          const { error, rowsLoaded } = await loading.load(path, {
-            ...{ into: `${db.schema}.loaded_${width}`, dialect, lane },
-            ...{ ledger: 'none', allowEmpty: true, columns: columnsOf(width) },
-          });
-          if (error !== null) {
-            const rows = await db.sql(`select from loaded_${width}`);
-            expect([rowsLoaded, rows.length]).toEqual([0, 0]);
-            if (theirs !== undefined) count('both refuse');
-            else if (hasMarker) count('stricter: behind \\., which ends the data for this server');
-            else {
-              expect(STRICTER, error.message).toContain(error.code);
-              count(`stricter: ${error.code}`);
+      fc.asyncProperty(
+        generatedCsv,
+        damages,
+        fc.constantFrom(...LANES),
+        async (csv, done, some) => {
+          const bytes = damaged(csv.text, done);
+          const width = csv.records[0]?.length ?? 1;
+          run += 1;
+          const path = join(folder, `${String(run)}.csv`);
+          await writeFile(path, bytes);
+          const dialect = { ...csv.dialect, header: false };
+          const theirs = await copy(path, width, copyOptions(csv.dialect));
+          const hasMarker = server.major < 18 && bytes.includes('\\.');
+          for (const lane of IS_SOAK ? LANES : [some]) {
+            await db.sql(`truncate loaded_${width}`);
+            const { error, rowsLoaded } = await loading.load(path, {
+              ...{ into: `${db.schema}.loaded_${width}`, dialect, lane },
+              ...{ ledger: 'none', allowEmpty: true, columns: columnsOf(width) },
+            });
+            if (error !== null) {
+              const rows = await db.sql(`select from loaded_${width}`);
+              expect([rowsLoaded, rows.length]).toEqual([0, 0]);
+              if (theirs !== undefined) count('both refuse');
+              else if (hasMarker)
+                count('stricter: behind \\., which ends the data for this server');
+              else {
+                expect(STRICTER, error.message).toContain(error.code);
+                count(`stricter: ${error.code}`);
+              }
+              continue;
             }
-            continue;
+            if (theirs === undefined && (await different(width)).length === 0) {
+              count('the same table');
+              continue;
+            }
+            if (theirs === undefined) expect(hasMarker).toBe(true);
+            const wider = Object.entries(WIDER).find(([, message]) => message.test(theirs ?? ''));
+            if (theirs !== undefined) expect(wider, theirs).toBeDefined();
+            await copyParsed(csv, bytes, width);
+            expect(await different(width)).toEqual([]);
+            count(`wider: ${wider?.[0] ?? '\\. as data'}`);
+            // The next lane is held against the file itself again.
+            await copy(path, width, copyOptions(csv.dialect));
           }
-          if (theirs === undefined && (await different(width)).length === 0) {
-            count('the same table');
-            continue;
-          }
-          if (theirs === undefined) expect(hasMarker).toBe(true);
-          const wider = Object.entries(WIDER).find(([, message]) => message.test(theirs ?? ''));
-          if (theirs !== undefined) expect(wider, theirs).toBeDefined();
-          await copyParsed(csv, bytes, width);
-          expect(await different(width)).toEqual([]);
-          count(`wider: ${wider?.[0] ?? '\\. as data'}`);
-          // The next lane is held against the file itself again.
-          await copy(path, width, copyOptions(csv.dialect));
-        }
-      }),
+        },
+      ),
       { numRuns: FILES },
     );
     console.log(`${server.name}, damaged files:`, Object.fromEntries([...outcomes].sort()));
