@@ -39,7 +39,8 @@ const LOST_NAME = '__proto__';
 /** Which fields go into which columns, and what else goes there. */
 export const columnMappingSchema = z.preprocess(
   (mapping: z.input<typeof mappingSchema>, context) => {
-    for (const [key, names] of Object.entries((mapping as object | null | undefined) ?? {})) {
+    // What is no mapping at all is refused below.
+    for (const [key, names] of Object.entries<unknown>({ ...mapping })) {
       if (typeof names !== 'object' || names === null || !Object.hasOwn(names, LOST_NAME)) continue;
       const message = `cannot tell anything of a column named ${LOST_NAME}`;
       context.addIssue({ code: 'custom', path: [key], message, input: names });

@@ -1,5 +1,4 @@
 import type { Reject } from '../rejects/reject.ts';
-import type { Reading } from './reading.ts';
 import { CP1252_HIGH, LEFT_OVER, type ForeignEncoding } from './transcode.ts';
 
 /**
@@ -24,7 +23,7 @@ export function rejectInEncoding(
 }
 
 /** Why bytes are refused that are no character of their file's encoding. */
-export function invalidIn(encoding: Reading['encoding']): string {
+export function invalidIn(encoding: string): string {
   return `Bytes that are not valid in ${encoding}`;
 }
 
