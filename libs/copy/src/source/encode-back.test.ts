@@ -24,7 +24,9 @@ describe.each(['latin-1', 'cp1252', 'utf-16le', 'utf-16be'] as const)('text in %
       fc.asyncProperty(bytes, async (source) => {
         const parts: Buffer[] = [];
         for await (const part of transcode(feedOf(source), encoding)) parts.push(part);
-        expect(encodeBack(Buffer.concat(parts), encoding).toString('hex')).toBe(source.toString('hex'));
+        expect(encodeBack(Buffer.concat(parts), encoding).toString('hex')).toBe(
+          source.toString('hex'),
+        );
       }),
       { numRuns: RUNS },
     );

@@ -60,7 +60,12 @@ export function afterFailure(
     case 'retry':
       return run.failures + 1 >= policy.attempts
         ? { action: 'fail' }
-        : { action: 'again', state: 'waiting', delayMs: pauseAfter(error, run.failures), counts: 'failure' };
+        : {
+            action: 'again',
+            state: 'waiting',
+            delayMs: pauseAfter(error, run.failures),
+            counts: 'failure',
+          };
   }
 }
 
