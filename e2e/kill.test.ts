@@ -17,12 +17,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { outcomeOf, startLoad } from './copyline.ts';
 import { ledgerStates, loadedExactlyOnce, notLoaded } from './exactly-once.ts';
+import { COMMIT, killAtCommit, LOAD_BEGIN } from './killed-at-commit.ts';
 
 const MB = 1e6;
 const SOAK = process.env['COPYLINE_SOAK'] === '1';
-const COMMIT = /^COMMIT$/;
-/** The transaction that holds the rows; the claim's own one is a plain BEGIN. */
-const LOAD_BEGIN = /^BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE$/;
 
 let directory: string;
 /** Tens of windows of the reader; in the soak 200 MB and more, which take seconds of COPY. */
@@ -85,17 +83,7 @@ describe.each(testServers())('a loader that is killed, on $name', (server) => {
 
   it('F3: between the last row and COMMIT leaves nothing', async () => {
     await db.sql(small.createTableSql('t'));
-    const proxy = await startFaultProxy(server);
-    const claimed = proxy.parkQuery(LOAD_BEGIN);
-    const loader = productLoader(small.path, proxy.url(db));
-    await claimed.reached;
-    const commit = proxy.parkQuery(COMMIT);
-    claimed.release();
-    await commit.reached;
-
-    loader.kill('SIGKILL');
-    await loader.exit;
-    proxy.reset();
+    await killAtCommit(db, 'before', (url) => productLoader(small.path, url));
     await rowsExactlyOnce(db, 't', 0);
     const second = await outcomeOf(productLoader(small.path, db.url()));
 
@@ -222,16 +210,7 @@ describe.each(testServers())('a loader that is killed, on $name', (server) => {
   /** Kills a loader whose COMMIT the server has done, then loads the same file again. */
   async function killAfterCommit(loader: Loader): Promise<void> {
     await db.sql(small.createTableSql('t'));
-    const proxy = await startFaultProxy(server);
-    const claimed = proxy.parkQuery(LOAD_BEGIN);
-    const first = loader(small.path, proxy.url(db));
-    await claimed.reached;
-    const committed = proxy.parkReply(COMMIT);
-    claimed.release();
-    await committed.reached;
-
-    first.kill('SIGKILL');
-    await first.exit;
+    await killAtCommit(db, 'after', (url) => loader(small.path, url));
     await rowsExactlyOnce(db, 't', small.rows);
     const second = loader(small.path, db.url());
     expect((await second.exit).code, second.stderr).toBe(0);

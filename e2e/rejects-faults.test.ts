@@ -1,10 +1,4 @@
-import {
-  openGate,
-  rowsExactlyOnce,
-  startFaultProxy,
-  anyPostgres,
-  useOwnDatabase,
-} from '@copyline/testkit';
+import { openGate, rowsExactlyOnce, anyPostgres, useOwnDatabase } from '@copyline/testkit';
 import { access, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,13 +6,11 @@ import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import { copyline, outcomeOf, startLoad } from './copyline.ts';
 import { loadedExactlyOnce } from './exactly-once.ts';
+import { killAtCommit } from './killed-at-commit.ts';
 
 const ROWS = 20_000;
 /** Every one of them is a reject, after the good rows have been numbered from 1. */
 const BAD = 40;
-const COMMIT = /^COMMIT$/;
-/** The transaction that holds the rows; the claim's own one is a plain BEGIN. */
-const LOAD_BEGIN = /^BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE$/;
 
 /** A file of good rows 1 to `ROWS`, and bad ones between them. */
 function dirtyCsv(): { readonly text: string; readonly bad: string } {
@@ -75,15 +67,7 @@ describe.each(anyPostgres())('a load in continue mode, on $name', (server) => {
   });
 
   it('that is killed after COMMIT writes its rejects when it is run again', async () => {
-    const proxy = await startFaultProxy(server);
-    const claimed = proxy.parkQuery(LOAD_BEGIN);
-    const first = load(proxy.url(db));
-    await claimed.reached;
-    const committed = proxy.parkReply(COMMIT);
-    claimed.release();
-    await committed.reached;
-    first.kill('SIGKILL');
-    await first.exit;
+    await killAtCommit(db, 'after', load);
 
     await expect(access(rejects)).rejects.toThrow('ENOENT');
     const second = await outcomeOf(load());

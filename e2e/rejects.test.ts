@@ -58,7 +58,20 @@ describe('records that are refused, on the command line', () => {
     await db.sql('alter table t alter b drop not null');
     const replayed = await json('replay', id);
     expect(replayed).toMatchObject({ code: 3, document: { rowsLoaded: 1, rowsRejected: 1 } });
-    expect((await run('history')).stdout).toMatch(/rejects:/);
+    const history = await run('history');
+    expect(history.stdout).toMatch(/rejects:/);
+    expect(history.stdout).toMatch(
+      / size .* parsed .* loaded .* errors .* line .* column .* byte /,
+    );
+    expect((await json('history')).document).toMatchObject({
+      loads: [
+        { state: 'done', rowsParsed: 2, rowsLoaded: 1, errors: 1 },
+        {
+          ...{ state: 'done', rowsParsed: 4, rowsLoaded: 2, errors: 2 },
+          firstError: { code: 'VALUE_REFUSED', record: 2, line: 3, column: 'a', byteOffset: 8 },
+        },
+      ],
+    });
     const pruned = await json('rejects', '--prune', '--older-than', '0s');
     expect(pruned).toMatchObject({ code: 0, document: { loads: 2, rejects: 3 } });
     expect(await run('rejects', id)).toMatchObject({ code: 1 });

@@ -10,10 +10,20 @@ import { WorkerModule } from './worker.module.ts';
 
 /** In good order: all loads have ended, or are rolled back and in the queue again. */
 const EXIT_STOPPED = 0;
-/** A start that failed, or a load that did not let go in time. */
+/** A start that failed, a load that did not let go in time, or a fault that nobody has caught. */
 const EXIT_FAILED = 1;
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+
+/**
+ * Whose fault it is and what it has left half done nobody knows, so no job of this process goes on:
+ * their servers roll back, and the queue gives them to the next worker. Rejections come here, too.
+ */
+process.on('uncaughtException', (error: unknown, origin) => {
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  new Logger('Worker').fatal(`Ending at once: ${origin}: ${message}`, stack);
+  process.exit(EXIT_FAILED);
+});
 
 async function main(): Promise<void> {
   const config = await readConfig(process.env);

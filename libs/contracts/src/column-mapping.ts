@@ -16,8 +16,7 @@ export const setValueSchema = z.union([
 ]);
 export type SetValue = z.infer<typeof setValueSchema>;
 
-/** Which fields go into which columns, and what else goes there. */
-export const columnMappingSchema = z.strictObject({
+const mappingSchema = z.strictObject({
   /** The column for a field whose name in the header is another one; both exactly. */
   rename: z.record(z.string(), columnName).default({}),
   /** Fields that are not loaded, by their names in the header or in `columns`. */
@@ -26,9 +25,28 @@ export const columnMappingSchema = z.strictObject({
   set: z.record(columnName, setValueSchema).default({}),
   /** For a column: the unquoted texts that are NULL, in the place of the dialect's. */
   nulls: z.record(columnName, z.array(storable).min(1)).default({}),
+  /** For a column: which values blanks and tabs are dropped around, in the place of the dialect's. */
+  trims: z.record(columnName, z.enum(['none', 'unquoted', 'all'])).default({}),
   /** What becomes of fields whose name no column has: an error, or they are not loaded. */
   extraColumns: z.enum(['refuse', 'skip']).default('refuse'),
   /** What becomes of columns that the file does not have: an error, or their default, else NULL. */
   missingColumns: z.enum(['refuse', 'default']).default('refuse'),
 });
+
+/** zod leaves out what is called so; a mapping must not lose a column without a word. */
+const LOST_NAME = '__proto__';
+
+/** Which fields go into which columns, and what else goes there. */
+export const columnMappingSchema = z.preprocess(
+  (mapping: z.input<typeof mappingSchema>, context) => {
+    // What is no mapping at all is refused below.
+    for (const [key, names] of Object.entries<unknown>({ ...mapping })) {
+      if (typeof names !== 'object' || names === null || !Object.hasOwn(names, LOST_NAME)) continue;
+      const message = `cannot tell anything of a column named ${LOST_NAME}`;
+      context.addIssue({ code: 'custom', path: [key], message, input: names });
+    }
+    return mapping;
+  },
+  mappingSchema,
+);
 export type ColumnMappingSpec = z.infer<typeof columnMappingSchema>;

@@ -1,6 +1,7 @@
 import { asCopylineError, CopylineError } from '@copyline/contracts';
 import { sqlstateOf, type Connection } from '@copyline/dws-client';
 
+import type { ScanPosition } from './csv/scanning.ts';
 import { encoderFor, type FieldEncoder } from './encode/index.ts';
 import type { Execution } from './execution.ts';
 import { CopyTrail } from './lanes/checkpoints.ts';
@@ -20,6 +21,7 @@ import type { Reject } from './rejects/reject.ts';
 import type { RejectLog } from './rejects/reject-log.ts';
 import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
+import { rejectInEncoding } from './source/encode-back.ts';
 import { rejectInFile } from './source/json-lines/json-as-csv.ts';
 import { errorInFile, isReadAsItIs } from './source/reading.ts';
 
@@ -116,7 +118,7 @@ async function copyStrictly(
 
 /** What is refused becomes a reject, and the load goes on. */
 async function copyGoingOn(
-  { plan, file, connection, recorder, signal }: CopyRun,
+  { plan, facts, file, connection, recorder, signal }: CopyRun,
   produce: Producer,
   { stage: stagePlan, statementBefore }: RejectPlan,
   log: RejectLog,
@@ -139,7 +141,7 @@ async function copyGoingOn(
       log,
       // How many bytes the scanner will have read in all is known of a file that is read as it is.
       sourceBytes: isReadAsItIs(plan.reading) ? plan.reading.end : undefined,
-      inFile: inFile(plan),
+      inFile: inFile(plan, facts.source.head.dataStart.lineEnd),
       signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);
@@ -158,12 +160,15 @@ async function copyGoingOn(
 }
 
 /** A reject is one of the file, also where its record is made of something else. */
-function inFile({
-  reading: { json },
-  parquet,
-}: CopyRun['plan']): ((reject: Reject) => Reject) | undefined {
-  if (json !== undefined) return (reject) => rejectInFile(reject, json);
-  return parquet && inParquet(parquet.footer);
+function inFile(
+  { reading: { json, encoding }, parquet }: CopyRun['plan'],
+  lineEnd: ScanPosition['lineEnd'],
+): ((reject: Reject) => Reject) | undefined {
+  if (parquet !== undefined) return inParquet(parquet.footer);
+  const inText = json && ((reject: Reject) => rejectInFile(reject, json));
+  if (encoding === 'utf-8') return inText;
+  const ending = lineEnd === 'cr' ? '\r' : '\n';
+  return (reject) => rejectInEncoding(inText?.(reject) ?? reject, encoding, ending);
 }
 
 /** The values that are set, as another thread can have them. */

@@ -38,7 +38,6 @@ export async function inferColumns(
   const scanner = scannerOptions(spec, fieldNames.length, fieldNames, reading);
   const layout: RowLayout = {
     dialect: scanner.dialect,
-    trim: spec.dialect.trim,
     fields,
     set: [],
   };

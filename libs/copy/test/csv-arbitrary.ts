@@ -93,3 +93,19 @@ export function writeField(
   );
   return quote + escaped.join('') + quote;
 }
+
+/** The same fields in the form that every server version takes for the same records. */
+export function oracleText({
+  records,
+  dialect,
+}: Pick<GeneratedCsv, 'records' | 'dialect'>): string {
+  const line = (record: GeneratedCsv['records'][number]): string => {
+    const text = record.map((field) => writeField(field, dialect)).join(dialect.delimiter);
+    if (text !== '\\.') return text;
+    return record
+      .map((field) => (field.text === '' ? field : { ...field, quoted: true }))
+      .map((field) => writeField(field, dialect))
+      .join(dialect.delimiter);
+  };
+  return records.map((record) => `${line(record)}\n`).join('');
+}

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { copyOptions } from '../src/csv/dialect.ts';
-import { generatedCsv, LOADS, writeField, type GeneratedCsv } from './csv-arbitrary.ts';
+import { generatedCsv, LOADS, oracleText, type GeneratedCsv } from './csv-arbitrary.ts';
 import { lanesOf, useLoading } from './csv-loading.ts';
 
 const WIDTHS = [1, 2, 3, 4];
@@ -70,17 +70,4 @@ describe.each(testServers())('what a load stores on $name', (server) => {
 function headerOf({ lineEnds, dialect }: GeneratedCsv, width: number): string {
   const lineEnd = { lf: '\n', crlf: '\r\n', mixed: '\n', cr: '\r' }[lineEnds];
   return columnsOf(width).join(dialect.delimiter) + lineEnd;
-}
-
-/** The same fields in the form that every server version takes for the same records. */
-function oracleText({ records, dialect }: GeneratedCsv): string {
-  const line = (record: GeneratedCsv['records'][number]): string => {
-    const text = record.map((field) => writeField(field, dialect)).join(dialect.delimiter);
-    if (text !== '\\.') return text;
-    return record
-      .map((field) => (field.text === '' ? field : { ...field, quoted: true }))
-      .map((field) => writeField(field, dialect))
-      .join(dialect.delimiter);
-  };
-  return records.map((record) => `${line(record)}\n`).join('');
 }

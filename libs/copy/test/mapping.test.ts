@@ -131,6 +131,47 @@ describe.each(anyServer())('a mapping on $name', (server) => {
     }
   });
 
+  it.each(lanes)('trims single columns differently from the others, in lane %s', async (lane) => {
+    await create('a text, b text, c text');
+    const path = await loading.write('a,b,c\n" x ", y ," z "\n x ," y ", \n');
+    const load = (mapping: LoadSpecInput['mapping']) =>
+      loading.load(path, { lane, mapping, dialect: { trim: 'unquoted' } });
+    expect((await load({ trims: { a: 'all', b: 'none' } })).error).toBeNull();
+    expect(await loading.db.sql('select * from t')).toEqual([
+      { a: 'x', b: ' y ', c: ' z ' },
+      { a: 'x', b: ' y ', c: null },
+    ]);
+    expect((await load(undefined)).error?.code).toBe('ALREADY_LOADED_DIFFERENTLY');
+    expect((await load({ trims: { d: 'all' } })).error).toMatchObject({
+      code: 'HEADER_MISMATCH',
+      message: 'To be trimmed, but not in the file: “d”',
+    });
+  });
+
+  it('tells of columns with names of Object.prototype, or says that it cannot', async () => {
+    await create('constructor text, "toString" text, "__proto__" text, "hasOwnProperty" text');
+    const path = await loading.write('constructor,valueOf,__proto__\nNA, x ,NA\n');
+    const load = (mapping: LoadSpecInput['mapping']) => loading.load(path, { mapping });
+    const report = await load({
+      rename: { valueOf: 'toString' },
+      nulls: { constructor: ['NA'] },
+      trims: { toString: 'all' as const },
+      set: { hasOwnProperty: 'y' },
+    });
+    expect(report.error).toBeNull();
+    expect(await loading.db.sql('select row_to_json(t)::text as row from t')).toEqual([
+      { row: '{"constructor":null,"toString":"x","__proto__":"NA","hasOwnProperty":"y"}' },
+    ]);
+    for (const key of ['rename', 'set', 'nulls', 'trims'] as const) {
+      // As JSON makes it; in the source of a program it would be the object's prototype.
+      const names = JSON.parse('{"__proto__": "all"}') as Record<string, never>;
+      expect((await load({ [key]: names })).error).toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining('__proto__') as string,
+      });
+    }
+  });
+
   it('is part of what the ledger compares', async () => {
     await create('a text, b text');
     const path = await loading.write('a,b\n1,2\n');

@@ -16,6 +16,7 @@ const CODE_OF_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '40': 'SQL_TRANSIENT',
   '42501': 'PERMISSION_DENIED',
   '53': 'SQL_TRANSIENT',
+  '53100': 'DISK_FULL',
   '55P03': 'SQL_TRANSIENT', // lock_not_available
   '57014': 'STATEMENT_CANCELLED',
   '57P': 'CONNECTION_LOST', // shutdowns and terminated backends

@@ -16,6 +16,15 @@ import { tableText } from '../output/table.ts';
 import { runCommand, withTarget, type CommandContext, type TargetOptions } from './command.ts';
 import { parseCount } from './values.ts';
 
+/** As other loaders' histories have them: what was loaded, and the first error with its place. */
+const SUMMARY = [
+  ...['load', 'started', 'status', 'table', 'file', 'size', 'parsed', 'loaded', 'errors'],
+  ...['line', 'column', 'byte', 'first error'],
+];
+
+/** The longest message in a table, in characters; `show` has all of it. */
+const MESSAGE_CHARS = 60;
+
 /** First characters of a load id, enough to tell the loads of a year apart. */
 const SHORT_ID = 8;
 
@@ -51,12 +60,7 @@ async function history(options: HistoryOptions, context: CommandContext): Promis
       ? await readHistory(connection, schema, { limit: options.limit })
       : [];
     context.terminal.result(
-      runs.length === 0
-        ? 'The ledger knows no loads yet'
-        : tableText(
-            ['load', 'started', 'state', 'rows', 'rejects', 'table', 'source'],
-            runs.map(summary),
-          ),
+      runs.length === 0 ? 'The ledger knows no loads yet' : tableText(SUMMARY, runs.map(summary)),
     );
     context.terminal.json({ loads: runs });
   });
@@ -103,11 +107,26 @@ function summary(run: HistoryEntry): unknown[] {
   return [
     run.loadId.slice(0, SHORT_ID),
     timeText(run.startedAt),
-    run.error === null ? run.state : `${run.state} ${run.error.code}`,
-    run.rowsLoaded ?? '',
-    run.report?.rowsRejected ?? '',
+    run.state,
     run.target,
     sourceText(run.source),
+    bytesText(run.bytes),
+    run.rowsParsed ?? '',
+    run.rowsLoaded ?? '',
+    run.errors ?? '',
+    ...firstErrorCells(run.firstError),
+  ];
+}
+
+function firstErrorCells(error: HistoryEntry['firstError']): unknown[] {
+  if (error === null) return ['', '', '', ''];
+  const { line, column, byteOffset, code, message } = error;
+  const text = `${code}: ${message}`;
+  return [
+    line ?? '',
+    column ?? '',
+    byteOffset ?? '',
+    text.length > MESSAGE_CHARS ? `${text.slice(0, MESSAGE_CHARS - 1)}…` : text,
   ];
 }
 
@@ -123,6 +142,7 @@ function detailText(run: HistoryEntry): string {
   add('slot', run.slot);
   add('size', bytesText(run.bytes));
   add('digest', run.digest);
+  add('parsed', run.rowsParsed === null ? null : countText(run.rowsParsed));
   add('rows', run.rowsLoaded === null ? null : countText(run.rowsLoaded));
   const rejected = run.report?.rowsRejected ?? 0;
   add('rejects', rejected === 0 ? null : countText(rejected));
@@ -134,6 +154,14 @@ function detailText(run: HistoryEntry): string {
   add('finished', run.finishedAt);
   for (const warning of run.report?.warnings ?? []) add('warning', warning.message);
   if (run.error !== null) lines.push(errorText(run.error));
+  else if (run.firstError !== null) {
+    const { record, line, column, code, message } = run.firstError;
+    const place = `record ${String(record)}, line ${String(line)}`;
+    add(
+      'first error',
+      `${place}${column === null ? '' : `, column ${column}`}: ${code}: ${message}`,
+    );
+  }
   return lines.join('\n');
 }
 

@@ -10,11 +10,13 @@ export interface MappingFlags {
   readonly skipColumns?: string[];
   readonly set?: Pair[];
   readonly nullFor?: Pair[];
+  readonly trimFor?: TrimPair[];
   readonly extraColumns?: 'refuse' | 'skip';
   readonly missingColumns?: 'refuse' | 'default';
 }
 
 type Pair = readonly [name: string, value: string];
+type TrimPair = readonly [name: string, trim: 'none' | 'unquoted' | 'all'];
 
 export function addMappingFlags(
   command: Command,
@@ -38,6 +40,11 @@ export function addMappingFlags(
       'unquoted text that is NULL in the column, in the place of --null; repeatable',
       collect,
     )
+    .option(
+      '--trim-for <column=fields>',
+      'none, unquoted or all: what is trimmed of the column, in the place of --trim; repeatable',
+      collectTrim,
+    )
     .addOption(
       new Option(
         '--extra-columns <policy>',
@@ -54,12 +61,13 @@ export function addMappingFlags(
 
 /** What the flags say; only what was given. */
 export function describedMapping(flags: MappingFlags): NonNullable<LoadSpecInput['mapping']> {
-  const { map, skipColumns, set, nullFor, extraColumns, missingColumns } = flags;
+  const { map, skipColumns, set, nullFor, trimFor, extraColumns, missingColumns } = flags;
   return {
     ...(map && { rename: Object.fromEntries(map) }),
     ...(skipColumns && { skip: skipColumns }),
     ...(set && { set: Object.fromEntries(set.map(([name, text]) => [name, setValue(text)])) }),
     ...(nullFor && { nulls: grouped(nullFor) }),
+    ...(trimFor && { trims: Object.fromEntries(trimFor) }),
     ...(extraColumns && { extraColumns }),
     ...(missingColumns && { missingColumns }),
   };
@@ -75,6 +83,14 @@ export function parsePair(text: string): Pair {
 
 function collect(text: string, before: readonly Pair[] = []): readonly Pair[] {
   return [...before, parsePair(text)];
+}
+
+function collectTrim(text: string, before: readonly TrimPair[] = []): readonly TrimPair[] {
+  const [name, trim] = parsePair(text);
+  if (trim !== 'none' && trim !== 'unquoted' && trim !== 'all') {
+    throw new InvalidArgumentError('Give column=none, column=unquoted or column=all.');
+  }
+  return [...before, [name, trim]];
 }
 
 function setValue(text: string): SetValue {

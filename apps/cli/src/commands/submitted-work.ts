@@ -27,7 +27,15 @@ type Flag = keyof SubmitFlags;
 const OF_LOADS: readonly Flag[] = [
   ...(['into', 'create', 'skipLines', 'skipBlankLines', 'maxRecordSize', 'ledger'] as const),
   ...(['lane', 'slot', 'force', 'allowEmpty', 'onError', 'rejectLimit', 'trim'] as const),
-  ...(['map', 'skipColumns', 'set', 'nullFor', 'extraColumns', 'missingColumns'] as const),
+  ...([
+    'map',
+    'skipColumns',
+    'set',
+    'nullFor',
+    'trimFor',
+    'extraColumns',
+    'missingColumns',
+  ] as const),
   ...(['nested', 'nanoseconds'] as const),
 ];
 const OF_EXTRACTS: readonly Flag[] = ['to', 'table', 'where', 'query', 'overwrite', 'compression'];

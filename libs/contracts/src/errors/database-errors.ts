@@ -54,6 +54,12 @@ export const SQL_ERRORS = define({
     advice:
       'Repeat the whole transaction; if it persists, look at the server’s locks and resources.',
   },
+  DISK_FULL: {
+    retry: 'retry',
+    meaning: 'The database server has no room left on a disk; the transaction is rolled back.',
+    advice:
+      'Free or add space there (rows that were rolled back keep theirs until VACUUM), then repeat the load.',
+  },
   NOT_SUPPORTED: {
     retry: 'never',
     meaning: 'This kind of server cannot do what was asked for; nothing was sent to it.',

@@ -5,6 +5,9 @@ import type { RowLayout } from './row-layout.ts';
 const TAB = 0x09;
 const SPACE = 0x20;
 
+const [NONE, UNQUOTED, ALL] = [0, 1, 2];
+const TRIMS = { none: NONE, unquoted: UNQUOTED, all: ALL } as const;
+
 /** What the scanner's fields hold: quotes and escapes resolved, blanks trimmed, NULL told from values. */
 export class FieldReader {
   /** What the last field that was read holds: `bytes[start…end)`. */
@@ -16,19 +19,19 @@ export class FieldReader {
   /** For each field, the unquoted texts that are NULL; the first of them apart, as a rule the only one. */
   readonly #nullMarkers: readonly Buffer[];
   readonly #moreMarkers: readonly (readonly Buffer[])[];
-  readonly #trimsUnquoted: boolean;
-  readonly #trimsQuoted: boolean;
+  /** For each field `NONE`, `UNQUOTED` or `ALL`; `undefined` where no field is trimmed. */
+  readonly #trims: Uint8Array | undefined;
   /** The content of a field that has escapes. */
   #unescaped: Buffer = Buffer.alloc(0);
 
-  constructor({ dialect, fields, trim }: RowLayout) {
+  constructor({ dialect, fields }: RowLayout) {
     this.#quote = dialect.quote;
     this.#escape = dialect.escape;
     const markers = fields.map((field) => (field?.nulls ?? ['']).map((text) => Buffer.from(text)));
     this.#nullMarkers = markers.map(([first = Buffer.alloc(0)]) => first);
     this.#moreMarkers = markers.map(([, ...more]) => more);
-    this.#trimsUnquoted = trim !== 'none';
-    this.#trimsQuoted = trim === 'all';
+    const trims = fields.map((field) => TRIMS[field?.trim ?? 'none']);
+    this.#trims = trims.some((trim) => trim !== NONE) ? Uint8Array.from(trims) : undefined;
   }
 
   /**
@@ -46,13 +49,13 @@ export class FieldReader {
         this.start = start + 1;
         this.end = end - 1;
       }
-      if (this.#trimsQuoted) this.#trim();
+      if (this.#trims?.[field] === ALL) this.#trim();
       return true;
     }
     this.bytes = window;
     this.start = start;
     this.end = end;
-    if (this.#trimsUnquoted) this.#trim();
+    if (this.#trims !== undefined && this.#trims[field] !== NONE) this.#trim();
     return !this.#isNull(field);
   }
 

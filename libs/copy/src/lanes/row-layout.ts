@@ -1,7 +1,7 @@
-import type { CsvDialect, SetValue } from '@copyline/contracts';
+import type { SetValue } from '@copyline/contracts';
 
 import type { DialectBytes } from '../csv/dialect.ts';
-import type { ColumnMapping } from '../plan/map-fields.ts';
+import type { ColumnMapping, MappedField } from '../plan/map-fields.ts';
 
 /** The number of the record, as the value of a column. */
 export const RECORD_NUMBER: unique symbol = Symbol('record number');
@@ -11,9 +11,8 @@ export type RowValue = string | null | typeof RECORD_NUMBER;
 /** How a record of the scanner becomes a row. */
 export interface RowLayout {
   readonly dialect: DialectBytes;
-  readonly trim: CsvDialect['trim'];
   /** One for each field; `undefined` for one that is left out of the row. */
-  readonly fields: readonly ({ readonly nulls: readonly string[] } | undefined)[];
+  readonly fields: readonly (Pick<MappedField, 'nulls' | 'trim'> | undefined)[];
   /** Values behind those of the fields. */
   readonly set: readonly RowValue[];
 }
@@ -22,16 +21,15 @@ export interface RowLayout {
 export function layoutOf(
   plan: {
     readonly scanner: { readonly dialect: DialectBytes };
-    readonly trim: RowLayout['trim'];
     readonly mapping: ColumnMapping;
   },
   file: string,
   loadId: string,
 ): RowLayout {
-  const { scanner, trim, mapping } = plan;
+  const { scanner, mapping } = plan;
   const { fields, set } = mapping;
   const values = set.map(({ value }) => rowValue(value, file, loadId));
-  return { dialect: scanner.dialect, trim, fields, set: values };
+  return { dialect: scanner.dialect, fields, set: values };
 }
 
 /** What a value that is set stands for in one load. */

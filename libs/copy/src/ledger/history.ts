@@ -10,7 +10,11 @@ export interface HistoryEntry {
   readonly slot: string;
   readonly bytes: number;
   readonly digest: string | null;
+  readonly rowsParsed: number | null;
   readonly rowsLoaded: number | null;
+  /** Records that were refused; 1 where the load has ended with an error. Null while it runs. */
+  readonly errors: number | null;
+  readonly firstError: FirstError | null;
   readonly duplicateOf: string | null;
   readonly repeat: number;
   readonly client: string;
@@ -19,6 +23,12 @@ export interface HistoryEntry {
   readonly report: LoadReport | null;
   readonly error: ReportError | null;
 }
+
+/** The first record that was refused, or what has ended the load. */
+export type FirstError = Pick<
+  ReportError,
+  'code' | 'message' | 'record' | 'line' | 'column' | 'byteOffset'
+>;
 
 /** The newest runs first. */
 export function readHistory(
@@ -75,6 +85,10 @@ interface HistoryRow {
 }
 
 function historyEntry(row: HistoryRow): HistoryEntry {
+  // Reports of older versions have no rejects.
+  const { rowsParsed, rowsRejected, rejects = [] }: Partial<LoadReport> = row.report ?? {};
+  const [reject] = rejects;
+  const first = row.error ?? (reject && { ...reject, message: reject.reason });
   return {
     loadId: row.load_id,
     state: row.state,
@@ -83,7 +97,10 @@ function historyEntry(row: HistoryRow): HistoryEntry {
     slot: row.slot,
     bytes: Number(row.source_bytes),
     digest: row.digest,
+    rowsParsed: rowsParsed ?? null,
     rowsLoaded: row.rows_loaded === null ? null : Number(row.rows_loaded),
+    errors: row.error === null ? (rowsRejected ?? null) : 1,
+    firstError: first === undefined ? null : firstError(first),
     duplicateOf: row.duplicate_of,
     repeat: row.repeat,
     client: row.client,
@@ -92,4 +109,8 @@ function historyEntry(row: HistoryRow): HistoryEntry {
     report: row.report,
     error: row.error,
   };
+}
+
+function firstError({ code, message, record, line, column, byteOffset }: FirstError): FirstError {
+  return { code, message, record, line, column, byteOffset };
 }

@@ -31,6 +31,8 @@ export interface MappedField {
   readonly column: string;
   /** Unquoted texts that are NULL. */
   readonly nulls: readonly string[];
+  /** Which values blanks and tabs are dropped around. */
+  readonly trim: LoadSpec['dialect']['trim'];
 }
 
 export interface SetColumn {
@@ -60,10 +62,12 @@ export function mapFields(
     const set = Object.entries(mapping.set).map(([column, value]) => ({ column, value }));
     const nullsOf = (column: string): readonly string[] =>
       (Object.hasOwn(mapping.nulls, column) ? mapping.nulls[column] : undefined) ?? [dialect.null];
+    const trimOf = (column: string): MappedField['trim'] =>
+      (Object.hasOwn(mapping.trims, column) ? mapping.trims[column] : undefined) ?? dialect.trim;
     const names = fieldNames(spec, source) ?? [];
     const result: ColumnMapping = {
       fields: found.columns.map((column) =>
-        column === undefined ? undefined : { column, nulls: nullsOf(column) },
+        column === undefined ? undefined : { column, nulls: nullsOf(column), trim: trimOf(column) },
       ),
       fieldNames: found.columns.map((column, i) => column ?? names[i] ?? String(i + 1)),
       set,
@@ -177,6 +181,10 @@ function assertSets(
   refuse(
     'With NULL markers of their own, but not in the file',
     Object.keys(mapping.nulls).filter((name) => !loaded.has(name)),
+  );
+  refuse(
+    'To be trimmed, but not in the file',
+    Object.keys(mapping.trims).filter((name) => !loaded.has(name)),
   );
 }
 

@@ -84,7 +84,7 @@ function assertPassThrough(
     ...(fields.includes(undefined) ? ['fields are left out'] : []),
     ...(set.length > 0 ? ['columns are set'] : []),
     ...(Object.keys(mapping.nulls).length > 0 ? ['a column has NULL markers of its own'] : []),
-    ...(dialect.trim === 'none' ? [] : ['values are trimmed']),
+    ...(fields.every((field) => (field?.trim ?? 'none') === 'none') ? [] : ['values are trimmed']),
     ...(reading.encoding === 'utf-8' ? [] : [`the file is in ${reading.encoding}`]),
     ...tolerated(dialect).map((what) => `the dialect has ${what}`),
   ];

@@ -48,7 +48,6 @@ export interface LoadPlan {
   /** The columns of the COPY: those of the fields, then those that are set. */
   readonly columns: readonly string[];
   readonly mapping: ColumnMapping;
-  readonly trim: LoadSpec['dialect']['trim'];
   readonly columnsReport: ColumnsReport;
   readonly lane: LanePlan;
   readonly reading: Reading;
@@ -103,7 +102,6 @@ export function planLoad(spec: LoadSpec, table: TableName, facts: LoadFacts): Lo
     target,
     columns,
     mapping,
-    trim: spec.dialect.trim,
     columnsReport: columnsReport(mapping),
     lane: planLane(spec, facts, mapping),
     reading,
@@ -255,7 +253,12 @@ function fingerprintOf(
     ...(comment === undefined ? {} : { comment }),
     ...(relaxedQuotes ? { relaxedQuotes } : {}),
     ...(skipFooter === 0 ? {} : { skipFooter }),
-    ...(hasOwnNulls || fields.includes(undefined) ? { fields } : {}),
+    ...(hasOwnNulls || fields.includes(undefined)
+      ? { fields: fields.map((field) => field && { column: field.column, nulls: field.nulls }) }
+      : {}),
+    ...(Object.keys(spec.mapping.trims).length === 0
+      ? {}
+      : { trims: fields.map((field) => field?.trim) }),
     ...(set.length === 0 ? {} : { set }),
   };
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');

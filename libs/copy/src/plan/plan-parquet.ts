@@ -53,10 +53,15 @@ export function isFlat(node: SchemaNode): boolean {
 /** How a file is written as CSV does not concern one that is not. */
 function assertNoDialect({ dialect, mapping }: LoadSpec): void {
   const isDefault = isDeepStrictEqual(dialect, csvDialectSchema.parse({}));
-  if (isDefault && Object.keys(mapping.nulls).length === 0) return;
-  throw new CopylineError('CONFIG_INVALID', 'A Parquet file has no dialect and no NULL markers', {
-    advice: 'Leave out --delimiter, --null, --null-for and the like.',
-  });
+  const told = Object.keys({ ...mapping.nulls, ...mapping.trims });
+  if (isDefault && told.length === 0) return;
+  throw new CopylineError(
+    'CONFIG_INVALID',
+    'A Parquet file has no dialect, no NULL markers and no blanks',
+    {
+      advice: 'Leave out --delimiter, --null, --null-for, --trim-for and the like.',
+    },
+  );
 }
 
 const DOCUMENTS = new Set(['json', 'jsonb', 'text', 'varchar']);

@@ -1,4 +1,4 @@
-import { loadSpecSchema } from '@copyline/contracts';
+import { csvDialectSchema, loadSpecSchema } from '@copyline/contracts';
 import { capabilitiesOf, type Flavour } from '@copyline/dws-client';
 import { describe, expect, it } from 'vitest';
 
@@ -72,7 +72,8 @@ describe('a plan for rejects', () => {
   });
 
   it('refuses a file whose bytes are not those that are scanned', () => {
-    expect(() => plan({}, { ...READING, encoding: 'utf-16le' })).toThrow(
+    const tolerant = { dialect: csvDialectSchema.parse({ comment: '#' }), maxRecordBytes: 1 };
+    expect(() => plan({}, { ...READING, tolerant })).toThrow(
       expect.objectContaining({ code: 'REJECTS_UNSUPPORTED' }),
     );
   });

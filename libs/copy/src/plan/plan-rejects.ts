@@ -4,7 +4,6 @@ import { quoteIdentifier, quoteTable } from '@copyline/dws-client';
 import { copyOptions } from '../csv/dialect.ts';
 import type { CopyForm } from '../lanes/checkpoints.ts';
 import { storeFunction } from '../rejects/store-function.ts';
-import { hasFileOffsets } from '../source/reading.ts';
 import { createdTypes } from './create-table.ts';
 import type { LoadFacts, TableFacts } from './facts.ts';
 import { columnsOf, type ColumnMapping } from './map-fields.ts';
@@ -48,7 +47,9 @@ export function planRejects(
   }
   if (facts.rejects === undefined) return undefined;
   const { reading } = facts.source.head;
-  const keepsRecords = hasFileOffsets(reading) || reading.json?.keepsLine === true;
+  const keepsRecords =
+    reading.tolerant === undefined &&
+    (reading.format !== 'jsonl' || reading.json?.keepsLine === true);
   const obstacle = keepsRecords
     ? obstacleOf(facts.rejects)
     : 'the file is rewritten while it is read, so the bytes of a refused record are not known';

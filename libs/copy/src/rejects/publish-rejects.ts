@@ -5,7 +5,8 @@ import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
 import type { LoadFacts } from '../plan/facts.ts';
 import type { LocalFile } from '../source/local-file.ts';
 import { csvRecord } from '../parquet/csv-record.ts';
-import { readContent } from '../source/reading.ts';
+import { encodeBack } from '../source/encode-back.ts';
+import { openText, readContent } from '../source/reading.ts';
 import { RejectAllowance } from './reject.ts';
 import { RejectFiles, writeRejectFiles } from './reject-files.ts';
 import { RejectLog, type RejectLogOptions, type RejectStore } from './reject-log.ts';
@@ -93,5 +94,13 @@ async function readPreamble(
 ): Promise<Buffer> {
   if (reading.format === 'parquet') return Buffer.from(csvRecord(header));
   const preamble = Buffer.alloc(dataStart.byteOffset);
-  return preamble.subarray(0, await readContent(file, reading, preamble, 0));
+  const { encoding, bomBytes } = reading;
+  if (encoding === 'utf-8') {
+    return preamble.subarray(0, await readContent(file, reading, preamble, 0));
+  }
+  // Its offsets are those of the text behind the byte order mark.
+  const mark = Buffer.alloc(bomBytes);
+  await readContent(file, reading, mark, 0);
+  await openText(file, reading).read(preamble, 0, preamble.length);
+  return Buffer.concat([mark, encodeBack(preamble, encoding)]);
 }

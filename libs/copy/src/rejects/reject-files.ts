@@ -71,8 +71,7 @@ export class RejectFiles implements RejectStore {
     for (const reject of rejects) {
       if (!this.#endsInLine) await this.#records.write(this.#lineEnd);
       await this.#records.write(reject.raw);
-      const last = reject.raw.at(-1);
-      this.#endsInLine = last === LF || last === CR;
+      this.#endsInLine = endsInLine(reject.raw);
       const reason = {
         source: this.#source,
         ...rejectReport(reject),
@@ -114,6 +113,12 @@ export class RejectFiles implements RejectStore {
     await this.#records.discard();
     await this.#reasons.discard();
   }
+}
+
+function endsInLine(raw: Buffer): boolean {
+  // In UTF-16LE a NUL is the other half of a line end; in UTF-8 it ends no record.
+  const last = raw.at(-1) === 0 ? raw.at(-2) : raw.at(-1);
+  return last === LF || last === CR;
 }
 
 /** Writes both files of rejects that are known already. */

@@ -1,6 +1,7 @@
 import { CopylineError, type CsvDialect } from '@copyline/contracts';
 
 import { ChunkFeed, FileFeed, type ByteFeed } from './byte-feed.ts';
+import { invalidIn } from './encode-back.ts';
 import { FaultInFile, type JsonLayout } from './json-lines/json-layout.ts';
 import { jsonAsCsv } from './json-lines/json-as-csv.ts';
 import type { LocalFile } from './local-file.ts';
@@ -122,7 +123,7 @@ export function errorInFile(error: CopylineError, reading: Reading): CopylineErr
   const isForeign = error.code === 'INVALID_UTF8' && reading.encoding !== 'utf-8';
   return new CopylineError(
     isForeign ? 'INVALID_ENCODING' : error.code,
-    isForeign ? `Bytes that are not valid in ${reading.encoding}` : error.message,
+    isForeign ? invalidIn(reading.encoding) : error.message,
     {
       ...place,
       ...(isForeign ? { expected: reading.encoding } : { advice: error.advice }),

@@ -11,12 +11,12 @@ const BLOCK_BYTES = 128 * 1024;
  * Source: Unicode's CP1252.TXT. (Browsers take the five gaps for control characters; PostgreSQL's WIN1252
  * refuses them, as is done here.)
  */
-const CP1252_HIGH = Array.from('€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ', (char) =>
+export const CP1252_HIGH = Array.from('€\0‚ƒ„…†‡ˆ‰Š‹Œ\0Ž\0\0‘’“”•–—˜™š›œ\0žŸ', (char) =>
   char === '\0' ? undefined : char,
 );
 
-/** A byte that is in no UTF-8: whoever reads on must stop at it. */
-const NO_UTF8 = Buffer.from([0xff]);
+/** A byte that is in no UTF-8: behind it stand the halves of the bytes that are no whole character. */
+export const LEFT_OVER = 0xff;
 
 /**
  * A source in UTF-8. What is not valid in its encoding becomes bytes that are not valid UTF-8 in the
@@ -37,7 +37,8 @@ export async function* transcode(
     block.copyWithin(0, used, bytes);
   }
   // Half of a character is left.
-  if (kept > 0) yield NO_UTF8;
+  const halves = [...block.subarray(0, kept)].flatMap((byte) => [byte >> 4, byte & 0xf]);
+  if (kept > 0) yield Buffer.from([LEFT_OVER, ...halves.map((half) => 0x80 | half)]);
 }
 
 interface Decoded {

@@ -46,6 +46,8 @@ describe('what becomes of a failed run', () => {
     ['CONNECTION_LOST', { failures: 3 }, 0, 8_000],
     ['IN_DOUBT', { failures: 6 }, 0, 60_000],
     ['IN_DOUBT', { failures: 2_000 }, 0, 60_000],
+    ['DISK_FULL', { failures: 0 }, 30_000, 60_000],
+    ['DISK_FULL', { failures: 3 }, 240_000, 480_000],
     ['LOAD_BUSY', { busy: 0 }, 500, 1_000],
     ['LOAD_BUSY', { busy: 3 }, 2_000, 4_000],
     ['LOAD_BUSY', { busy: 1_000 }, 7_500, 15_000],

@@ -21,6 +21,8 @@ export type AfterFailure =
 const BASE_MS = 1_000;
 /** A server that was restarted is back by then, and a night has many minutes. */
 const LONGEST_MS = 60_000;
+/** Somebody has to make room on a disk, and each run until then takes more of it. */
+const DISK_FULL_LONGEST_MS = 15 * 60_000;
 /** Another run of the same source takes seconds to hours: ask often at first, then seldom. */
 const BUSY_STEP_MS = 1_000;
 const BUSY_LONGEST_MS = 15_000;
@@ -58,8 +60,19 @@ export function afterFailure(
     case 'retry':
       return run.failures + 1 >= policy.attempts
         ? { action: 'fail' }
-        : { action: 'again', state: 'waiting', delayMs: pause(run.failures), counts: 'failure' };
+        : {
+            action: 'again',
+            state: 'waiting',
+            delayMs: pauseAfter(error, run.failures),
+            counts: 'failure',
+          };
   }
+}
+
+function pauseAfter(error: CopylineError, failures: number): number {
+  if (error.code !== 'DISK_FULL') return pause(failures);
+  const longest = Math.min(DISK_FULL_LONGEST_MS, LONGEST_MS * 2 ** failures);
+  return longest * (0.5 + Math.random() / 2);
 }
 
 function pause(failures: number): number {

@@ -34,6 +34,7 @@ export function assertJsonSpec(
     .filter(([name, value]) => value !== usual[name as keyof typeof usual])
     .map(([name]) => name);
   if (Object.keys(mapping.nulls).length > 0) faults.push('nulls');
+  if (Object.keys(mapping.trims).length > 0) faults.push('trims');
   if (lane === 'byte' || lane === 'tolerant') faults.push(`the ${lane} lane`);
   if (faults.length === 0) return;
   throw new CopylineError(
