@@ -1,18 +1,11 @@
-import type { LoadReport } from '@copyline/contracts';
-import { markedBytes, postgres18, runProcess, useTestDatabase } from '@copyline/testkit';
+import { markedBytes, postgres18, useTestDatabase } from '@copyline/testkit';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { CSV_CASES, type CsvCase } from './csv-cases.ts';
-
-const MANY_COMMANDS = new URL('many-commands.js', import.meta.url).pathname;
-
-interface Outcome {
-  readonly code: number;
-  readonly report: LoadReport;
-}
+import { runCommands, type CommandOutcome } from './many-commands.ts';
 
 // A hundred loads and more in each test.
 const TIMEOUT = { timeout: 300_000 };
@@ -37,21 +30,12 @@ describe('CSV files of any kind, on the command line', TIMEOUT, () => {
     cases: readonly CsvCase[],
     paths: readonly string[],
     ...more: string[]
-  ): Promise<Outcome[]> {
+  ): Promise<CommandOutcome[]> {
     const commands = cases.map(({ flags = [] }, n) => [
       ...['load', paths[n], '--into', `${db.schema}.t${String(n)}`],
       ...['--target', db.url(), '--ledger-schema', db.schema, '--json', ...flags, ...more],
     ]);
-    const input = commands.map((command) => `${JSON.stringify(command)}\n`).join('');
-    const process_ = runProcess(process.execPath, [MANY_COMMANDS], { input });
-    expect(await process_.exit, process_.stderr).toMatchObject({ code: 0 });
-    return process_.stdout
-      .trim()
-      .split('\n')
-      .map((line) => {
-        const { code, stdout } = JSON.parse(line) as { code: number; stdout: string };
-        return { code, report: JSON.parse(stdout) as LoadReport };
-      });
+    return runCommands(commands);
   }
 
   async function rowsOf(n: number): Promise<string[]> {
@@ -65,7 +49,7 @@ describe('CSV files of any kind, on the command line', TIMEOUT, () => {
     const paths = await write(CSV_CASES);
     const outcomes = await load(CSV_CASES, paths, '--ledger', 'none');
     for (const [n, { name, file, rows, error }] of CSV_CASES.entries()) {
-      const { code, report } = outcomes[n] as Outcome;
+      const { code, report } = outcomes[n] as CommandOutcome;
       if (error === undefined) {
         expect.soft({ name, code, error: report.error }).toEqual({ name, code: 0, error: null });
         expect.soft(await rowsOf(n), name).toEqual(rows);
@@ -98,7 +82,7 @@ describe('CSV files of any kind, on the command line', TIMEOUT, () => {
     const paths = await write(cases);
     const outcomes = await load(cases, paths, '--on-error', 'continue');
     for (const [n, { name, error, file }] of cases.entries()) {
-      const { code, report } = outcomes[n] as Outcome;
+      const { code, report } = outcomes[n] as CommandOutcome;
       const { rowsParsed, rowsLoaded, rowsRejected, rowsSkipped } = report;
       expect.soft({ name, code, error: report.error }).toEqual({ name, code: 3, error: null });
       expect.soft(rowsRejected, name).toBeGreaterThan(0);

@@ -10,17 +10,20 @@ import {
   type RunningProcess,
   type WrittenCsv,
 } from '@copyline/testkit';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
+import { int64s, LONG, rawParquet } from '../libs/copy/test/parquet-raw.ts';
 import { outcomeOf, startLoad } from './copyline.ts';
 import { ledgerStates, loadedExactlyOnce, notLoaded } from './exactly-once.ts';
 import { COMMIT, killAtCommit, LOAD_BEGIN } from './killed-at-commit.ts';
 
 const MB = 1e6;
 const SOAK = process.env['COPYLINE_SOAK'] === '1';
+
+const PARQUET_ROWS = 20_000;
 
 let directory: string;
 /** Tens of windows of the reader; in the soak 200 MB and more, which take seconds of COPY. */
@@ -68,6 +71,27 @@ describe.each(testServers())('a loader that is killed, on $name', (server) => {
     expect(second).toMatchObject({ code: 0, report: { rowsLoaded: file.rows } });
     expect(await ledgerStates(db)).toEqual(['abandoned', 'done']);
     await loadedExactlyOnce(db, 't', file.rows);
+  });
+
+  it('F1: in the middle of a Parquet file leaves nothing, and the next run loads all', async () => {
+    const path = join(directory, 'rows.parquet');
+    await writeFile(path, numbersParquet(PARQUET_ROWS));
+    await db.sql('CREATE TABLE t (rid bigint)');
+    const gate = await openGate(db, 't', { column: 'rid', at: PARQUET_ROWS / 2 });
+    const loader = productLoader(path, db.url());
+    await gate.reached({ timeoutMs: 60_000 });
+
+    loader.kill('SIGKILL');
+    await loader.exit;
+    await gate.release();
+    const loads = [productLoader(path, db.url()), productLoader(path, db.url())];
+    const outcomes = await Promise.all(loads.map(outcomeOf));
+
+    // Two at once: one loads, the other finds it loaded.
+    expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
+    expect(outcomes.map(({ report }) => report.deduplicated).sort()).toEqual([false, true]);
+    expect((await ledgerStates(db))[0]).toBe('abandoned');
+    await loadedExactlyOnce(db, 't', PARQUET_ROWS);
   });
 
   it('F2: after COMMIT and before its report is answered from the ledger', async () => {
@@ -216,3 +240,10 @@ describe.each(testServers())('a loader that is killed, on $name', (server) => {
     expect((await second.exit).code, second.stderr).toBe(0);
   }
 });
+
+/** The numbers of generated rows, in a Parquet file. */
+function numbersParquet(rows: number): Buffer {
+  const values = Array.from({ length: rows }, (_, i) => BigInt(i));
+  const element = { ...LONG, name: 'rid' };
+  return rawParquet([{ element, pages: int64s(...values), count: rows }]);
+}

@@ -1,7 +1,7 @@
 /**
  * `copyline` many times in one process, for tests with many commands: the start of a process takes longer
  * than most of them. Reads a command line as JSON from each line of stdin, and answers each with a line of
- * JSON: its exit code and what it has printed.
+ * JSON: its exit code, what it has printed, and the most memory that there has been so far.
  */
 import { createInterface } from 'node:readline';
 
@@ -20,6 +20,7 @@ for await (const line of createInterface({ input: process.stdin })) {
   process.argv = [...process.argv.slice(0, 2), ...JSON.parse(line)];
   process.exitCode = undefined;
   await runCommandLine();
-  answer(`${JSON.stringify({ code: process.exitCode ?? 0, ...printed })}\n`);
+  const peakBytes = process.resourceUsage().maxRSS * 1024;
+  answer(`${JSON.stringify({ code: process.exitCode ?? 0, peakBytes, ...printed })}\n`);
 }
 process.exitCode = 0;

@@ -12,11 +12,14 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { expectNothingStored, useLoading } from './csv-loading.ts';
+import { BYTES, dataPage, INT, int32s, rawParquet, texts, type RawPage } from './parquet-raw.ts';
 
 const run = promisify(execFile);
 /** Some 20 MB: more than the reader reads ahead and the sockets hold. */
@@ -26,11 +29,9 @@ describe.each(anyServer())('a source on $name', (server) => {
   const loading = useLoading(server);
 
   /** Parks the server in the first row, changes the file, and lets it go on. */
-  async function loadWhile(rows: number, change: (path: string) => Promise<unknown>) {
+  async function loadWhile(content: number | Buffer, change: (path: string) => Promise<unknown>) {
     await loading.db.sql('create table t (a int, b text)');
-    const text = 'some text '.repeat(20);
-    const lines = Array.from({ length: rows }, (_, i) => `${String(i)},${text}\n`);
-    const path = await loading.write(`a,b\n${lines.join('')}`);
+    const path = await loading.write(typeof content === 'number' ? csvOf(content) : content);
     const gate = await openGate(loading.db, 't', { column: 'a', at: 0 });
     const report = loading.load(path);
     await gate.reached();
@@ -74,6 +75,30 @@ describe.each(anyServer())('a source on $name', (server) => {
     it('deleted: the opened one is loaded', async () => {
       const { report } = await loadWhile(rows, unlink);
       expect(report).toMatchObject({ status: 'loaded', rowsLoaded: rows });
+    });
+  });
+
+  describe('in another form than CSV, while it is still being read', () => {
+    const overwrite = async (path: string): Promise<void> =>
+      writeFile(path, Buffer.alloc((await readFile(path)).length, 0x41));
+    const others = {
+      ...{ 'F37 truncated': changes['F37 truncated'], 'F43 emptied': changes['F43 emptied'] },
+      'overwritten by something else': overwrite,
+    };
+
+    it.each(Object.entries(FORMS))('%s: rolled back, to be retried', async (form, make) => {
+      const content = make();
+      for (const [what, change] of Object.entries(others)) {
+        const { report } = await loadWhile(content, change);
+        expect([what, report.error]).toMatchObject([
+          what,
+          { code: 'SOURCE_CHANGED', retry: 'retry', commitState: 'rolled_back' },
+        ]);
+        expect(await loading.db.sql('select from t')).toEqual([]);
+        await loading.db.sql('drop table t');
+      }
+      const { report } = await loadWhile(content, unlink);
+      expect([form, report]).toMatchObject([form, { status: 'loaded', rowsLoaded: FORM_ROWS }]);
     });
   });
 
@@ -154,6 +179,35 @@ describe.each(anyServer())('a source on $name', (server) => {
     });
   });
 });
+
+function csvOf(rows: number): string {
+  const text = 'some text '.repeat(20);
+  return `a,b\n${Array.from({ length: rows }, (_, i) => `${String(i)},${text}\n`).join('')}`;
+}
+
+/** Texts that pack badly, a page of them in each column for a thousand rows. */
+const FORM_ROWS = 40_000;
+const PAGE_ROWS = 1000;
+const TEXTS = Array.from({ length: FORM_ROWS }, () => randomBytes(150).toString('base64'));
+const FORMS: Readonly<Record<string, () => Buffer>> = {
+  'gzip (F41)': () =>
+    gzipSync(`a,b\n${TEXTS.map((text, i) => `${String(i)},${text}\n`).join('')}`, { level: 1 }),
+  'JSON Lines': () =>
+    Buffer.from(TEXTS.map((text, i) => `{"a":${String(i)},"b":"${text}"}\n`).join('')),
+  Parquet: () => {
+    const pagesOf = (make: (from: number) => Buffer): RawPage[] =>
+      Array.from({ length: FORM_ROWS / PAGE_ROWS }, (_, p) =>
+        dataPage(make(p * PAGE_ROWS), PAGE_ROWS),
+      );
+    const numbers = (from: number): Buffer =>
+      int32s(...Array.from({ length: PAGE_ROWS }, (_, i) => from + i));
+    const values = (from: number): Buffer => texts(...TEXTS.slice(from, from + PAGE_ROWS));
+    return rawParquet([
+      { element: { ...INT, name: 'a' }, pages: pagesOf(numbers), count: FORM_ROWS },
+      { element: { ...BYTES, name: 'b' }, pages: pagesOf(values), count: FORM_ROWS },
+    ]);
+  },
+};
 
 async function listenOn(path: string): Promise<void> {
   const listener = createServer();

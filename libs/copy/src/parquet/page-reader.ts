@@ -196,6 +196,14 @@ export class PageReader {
       values = this.#indexes(unpacked, at, present, index);
     } else {
       values = decodeValues(encoding, this.#leaf, unpacked, at, present);
+      // Levels that a required column cannot have would be read as its values.
+      if (
+        definitions === undefined &&
+        encoding === PLAIN &&
+        at + plainBytes(this.#leaf, values) !== unpacked.length
+      ) {
+        throw invalid('a page has bytes behind its values');
+      }
       for (let i = 0; i < present; i += 1) index[i] = i;
     }
     if (definitions !== undefined && present < count) {
@@ -232,6 +240,12 @@ export class PageReader {
     }
     return dictionary;
   }
+}
+
+/** Bytes of PLAIN values. */
+function plainBytes({ physical, width }: Leaf, { count, ends }: Values): number {
+  if (physical === 'BOOLEAN') return Math.ceil(count / 8);
+  return width > 0 ? width * count : (ends[count - 1] ?? 0);
 }
 
 const NO_VALUES: Values = {

@@ -39,8 +39,9 @@ export function planParquet(
     const node = footer.columns[field] as SchemaNode;
     const told = facts.table?.columns.find((each) => each.name === name)?.type ?? target.name;
     const { leaf } = node;
-    if (leaf === undefined || !isFlat(node)) assertNestedTarget(spec, node, name, target, told);
-    else if (!canBecome(leaf.kind, target)) throw mismatch(kindText(leaf.kind), name, told);
+    const place = { source: facts.source.name, column: name };
+    if (leaf === undefined || !isFlat(node)) assertNestedTarget(spec, node, place, target, told);
+    else if (!canBecome(leaf.kind, target)) throw mismatch(kindText(leaf.kind), place, told);
   }
   return { footer, columns, truncatesNanoseconds: spec.parquet.nanoseconds === 'truncate' };
 }
@@ -64,12 +65,17 @@ function assertNoDialect({ dialect, mapping }: LoadSpec): void {
   );
 }
 
+interface Place {
+  readonly source: string;
+  readonly column: string;
+}
+
 const DOCUMENTS = new Set(['json', 'jsonb', 'text', 'varchar']);
 
 function assertNestedTarget(
   { parquet }: LoadSpec,
   node: SchemaNode,
-  column: string,
+  place: Place,
   target: ValueType,
   told: string,
 ): void {
@@ -77,12 +83,10 @@ function assertNestedTarget(
     throw new CopylineError(
       'PARQUET_NESTED',
       `The column ${quote(node.name)} is ${nestingOf(node)}`,
-      {
-        column,
-      },
+      place,
     );
   }
-  if (!DOCUMENTS.has(target.name)) throw mismatch(nestingOf(node), column, told);
+  if (!DOCUMENTS.has(target.name)) throw mismatch(nestingOf(node), place, told);
 }
 
 function nestingOf(node: SchemaNode): string {
@@ -90,11 +94,11 @@ function nestingOf(node: SchemaNode): string {
   return node.group === 'map' ? 'a map' : 'a struct';
 }
 
-function mismatch(what: string, column: string, type: string): CopylineError {
+function mismatch(what: string, place: Place, type: string): CopylineError {
   return new CopylineError(
     'COLUMN_TYPE_MISMATCH',
-    `The file has ${what} for the column ${quote(column)}, which is of type ${type}`,
-    { column },
+    `The file has ${what} for the column ${quote(place.column)}, which is of type ${type}`,
+    place,
   );
 }
 
