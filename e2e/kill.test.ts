@@ -4,7 +4,7 @@ import {
   rowsExactlyOnce,
   runProcess,
   startFaultProxy,
-  testServers,
+  anyServer,
   useOwnDatabase,
   writeCsv,
   type RunningProcess,
@@ -52,7 +52,7 @@ const unguardedLoader: Loader = (file, target) =>
     target,
   ]);
 
-describe.each(testServers())('a loader that is killed, on $name', (server) => {
+describe.each(anyServer())('a loader that is killed, on $name', (server) => {
   const db = useOwnDatabase(server);
 
   it('F1: in the middle of COPY leaves nothing, and the next run loads all', async () => {

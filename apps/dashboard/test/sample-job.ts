@@ -39,7 +39,7 @@ export function sampleJob(more: Partial<LoadJob> = {}): LoadJob {
       },
       create: false,
       mapping: {
-        ...{ rename: {}, skip: [], set: {}, nulls: {} },
+        ...{ rename: {}, skip: [], set: {}, nulls: {}, trims: {} },
         extraColumns: 'refuse',
         missingColumns: 'refuse',
       },

@@ -1,9 +1,9 @@
-import { testServers } from '@copyline/testkit';
+import { anyServer } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { useLoading } from './csv-loading.ts';
 
-describe.each(testServers())('a loader that is gone without a word, on $name', (server) => {
+describe.each(anyServer())('a loader that is gone without a word, on $name', (server) => {
   const loading = useLoading(server);
 
   it('F16: is noticed by the server within two minutes, and no longer than its load', async () => {

@@ -1,6 +1,6 @@
 import type { LoadReport } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
-import { startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { startFaultProxy, anyServer, useTestDatabase } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { loadFiles, runLoad, type FilesLoadInput, type LoadDeps } from '../src/index.ts';
 
-describe.each(testServers())('many files on $name', (server) => {
+describe.each(anyServer())('many files on $name', (server) => {
   const db = useTestDatabase(server);
   const deps = (): LoadDeps => ({ connect: () => connect({ target: db.url() }), database: 'd' });
 

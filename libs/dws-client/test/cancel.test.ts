@@ -1,7 +1,7 @@
 import {
   type FaultProxy,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
 } from '@copyline/testkit';
@@ -12,7 +12,7 @@ import { backendOf, connected, conninfoOf, expectHealthy } from './support/conne
 
 const CANCELLED = { code: 'STATEMENT_CANCELLED', sqlstate: '57014' };
 
-describe.each(testServers())('a cancel on $name', (server) => {
+describe.each(anyServer())('a cancel on $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
   let connection: Connection;

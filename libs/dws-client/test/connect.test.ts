@@ -1,4 +1,4 @@
-import { startFaultProxy, testServers, useTestDatabase, waitFor } from '@copyline/testkit';
+import { startFaultProxy, anyServer, useTestDatabase, waitFor } from '@copyline/testkit';
 import { createServer, type Socket } from 'node:net';
 import { getEventListeners, once } from 'node:events';
 import pg from 'pg';
@@ -7,7 +7,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { connect } from '../src/index.ts';
 import { conninfoOf, connected, expectHealthy } from './support/connected.ts';
 
-describe.each(testServers())('connecting to $name', (server) => {
+describe.each(anyServer())('connecting to $name', (server) => {
   const db = useTestDatabase(server);
 
   const withParts = (parts: Readonly<Record<string, string>>): string => {

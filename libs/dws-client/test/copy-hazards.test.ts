@@ -7,7 +7,7 @@ import {
   type FaultProxy,
   openGate,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
   within,
@@ -29,7 +29,7 @@ import {
 import { BLOCK, COPY, floodFeed } from './support/copying.ts';
 import { ENDLESS, readAll, series, SERIES } from './support/reading.ts';
 
-describe.each(testServers())('the hazards of COPY on $name', (server) => {
+describe.each(anyServer())('the hazards of COPY on $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
   let connection: Connection;

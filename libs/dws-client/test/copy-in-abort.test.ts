@@ -3,7 +3,7 @@ import {
   type FaultProxy,
   openGate,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
 } from '@copyline/testkit';
@@ -22,7 +22,7 @@ import { BLOCK, COPY, expectNothingStored, floodFeed, stuckFeed } from './suppor
 
 const INTERRUPTED = { code: 'INTERRUPTED' };
 
-describe.each(testServers())('a COPY to $name that is aborted', (server) => {
+describe.each(anyServer())('a COPY to $name that is aborted', (server) => {
   const db = useTestDatabase(server);
   let connection: Connection;
   let proxy: FaultProxy;

@@ -4,7 +4,7 @@ import {
   type FaultProxy,
   openGate,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
 } from '@copyline/testkit';
@@ -25,7 +25,7 @@ import { BLOCK, COPY, expectNothingStored, floodFeed, stuckFeed } from './suppor
 const LOST = { code: 'CONNECTION_LOST', retry: 'retry' };
 const UNKNOWN = { code: 'COMMIT_UNKNOWN', commitState: 'unknown', retry: 'resolve' };
 
-describe.each(testServers())('a COPY to $name that loses its line', (server) => {
+describe.each(anyServer())('a COPY to $name that loses its line', (server) => {
   const db = useTestDatabase(server);
   let connection: Connection;
   let proxy: FaultProxy;

@@ -1,4 +1,4 @@
-import { type FaultProxy, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { type FaultProxy, startFaultProxy, anyServer, useTestDatabase } from '@copyline/testkit';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 
 import type { Connection } from '../src/index.ts';
@@ -8,7 +8,7 @@ import { COPY, expectNothingStored, floodFeed, stuckFeed } from './support/copyi
 
 const BAD_VALUE = { code: 'VALUE_REFUSED', sqlstate: '22P02' };
 
-describe.each(testServers())('a COPY that $name refuses', (server) => {
+describe.each(anyServer())('a COPY that $name refuses', (server) => {
   const db = useTestDatabase(server);
   let connection: Connection;
   let proxy: FaultProxy;

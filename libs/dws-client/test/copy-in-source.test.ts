@@ -3,7 +3,7 @@ import {
   type FaultProxy,
   openGate,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
 } from '@copyline/testkit';
@@ -18,7 +18,7 @@ import { BLOCK, COPY, expectNothingStored, floodFeed, stuckFeed } from './suppor
 const STALL_MS = 400;
 const STALLED = { code: 'COPY_STALLED', retry: 'retry' };
 
-describe.each(testServers())('the source of a COPY to $name', (server) => {
+describe.each(anyServer())('the source of a COPY to $name', (server) => {
   const db = useTestDatabase(server);
   let connection: Connection;
   let proxy: FaultProxy;

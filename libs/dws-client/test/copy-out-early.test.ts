@@ -2,7 +2,7 @@ import { CopylineError } from '@copyline/contracts';
 import {
   type FaultProxy,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
 } from '@copyline/testkit';
@@ -14,7 +14,7 @@ import { ENDLESS, heldBack, readAll, SERIES } from './support/reading.ts';
 
 const INTERRUPTED = { code: 'INTERRUPTED' };
 
-describe.each(testServers())('a COPY from $name that is left early', (server) => {
+describe.each(anyServer())('a COPY from $name that is left early', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
   let connection: Connection;

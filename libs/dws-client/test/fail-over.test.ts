@@ -1,4 +1,4 @@
-import { startFaultProxy, startPostgres, postgresServers, waitFor } from '@copyline/testkit';
+import { startFaultProxy, startPostgres, anyPostgres, waitFor } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { connect, Pool, type RetryEvent } from '../src/index.ts';
@@ -7,7 +7,7 @@ import { FAST, observed, replicated, rids, targetOf } from './support/restarting
 
 const ROWS = Buffer.from('1\n2\n3\n');
 
-describe.each(postgresServers())('F22: a fail-over between servers like $name', ({ major }) => {
+describe.each(anyPostgres())('F22: a fail-over between servers like $name', ({ major }) => {
   it('that is planned is followed: the old one is read-only, the next connection goes to the new one', async () => {
     const { primary, standby, admin, failOver, target } = await replicated(major);
     await using pool = new Pool({ target, max: 1, retry: FAST });
@@ -68,7 +68,7 @@ describe.each(postgresServers())('F22: a fail-over between servers like $name', 
   });
 });
 
-describe.each(postgresServers())('F23: a standby of $name', ({ major }) => {
+describe.each(anyPostgres())('F23: a standby of $name', ({ major }) => {
   it('is read from, refuses what writes, and is left by what is repeated', async () => {
     const primary = await startPostgres({ major });
     const admin = await connected(targetOf(primary));

@@ -2,7 +2,7 @@ import {
   type FaultProxy,
   loginRole,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
 } from '@copyline/testkit';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ const lookupOf =
           Object.assign(new Error(`getaddrinfo ENOTFOUND ${name}`), { code: 'ENOTFOUND' }),
         );
 
-describe.each(testServers())('several hosts, one of them $name', (server) => {
+describe.each(anyServer())('several hosts, one of them $name', (server) => {
   const db = useTestDatabase(server);
 
   const target = (hosts: string, ports: readonly number[], more = ''): string =>

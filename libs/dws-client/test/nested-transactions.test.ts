@@ -1,10 +1,10 @@
-import { type FaultProxy, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { type FaultProxy, startFaultProxy, anyServer, useTestDatabase } from '@copyline/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { type Connection, Rollback } from '../src/index.ts';
 import { connected, conninfoOf, expectHealthy, statementsOf } from './support/connected.ts';
 
-describe.each(testServers())('transaction blocks on $name', (server) => {
+describe.each(anyServer())('transaction blocks on $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
   let connection: Connection;

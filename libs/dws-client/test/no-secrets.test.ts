@@ -1,5 +1,5 @@
 import { CopylineError } from '@copyline/contracts';
-import { loginRole, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { loginRole, startFaultProxy, anyServer, useTestDatabase } from '@copyline/testkit';
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
@@ -8,7 +8,7 @@ import { backendOf, connected, conninfoOf, terminate } from './support/connected
 
 const CANARY = 'canary-5d1e-of-a-password';
 
-describe.each(testServers())('a password on its way to $name', (server) => {
+describe.each(anyServer())('a password on its way to $name', (server) => {
   const db = useTestDatabase(server);
 
   /** A role of its own, whose password is the canary. */

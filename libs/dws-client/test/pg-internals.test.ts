@@ -1,4 +1,4 @@
-import { postgresServers, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { Writable } from 'node:stream';
@@ -29,7 +29,7 @@ interface Login extends EventEmitter {
   password(text: string): void;
 }
 
-describe.each(postgresServers())('the private members of node-postgres on $name', (server) => {
+describe.each(anyPostgres())('the private members of node-postgres on $name', (server) => {
   const db = useTestDatabase(server);
 
   async function open(): Promise<pg.Client & Internals> {

@@ -4,7 +4,7 @@ import {
   type FaultProxy,
   realPid,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
   within,
@@ -23,7 +23,7 @@ import {
 } from './support/connected.ts';
 import { COPY, stuckFeed } from './support/copying.ts';
 
-describe.each(testServers())('a pool of connections to $name', (server) => {
+describe.each(anyServer())('a pool of connections to $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
 

@@ -1,11 +1,11 @@
-import { startPostgres, type TestServer, postgresServers, waitFor } from '@copyline/testkit';
+import { startPostgres, type TestServer, anyPostgres, waitFor } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { connect, Pool, type RetryEvent } from '../src/index.ts';
 import { connected } from './support/connected.ts';
 import { FAST, type Failure, observed, rids, targetOf } from './support/restarting.ts';
 
-describe.each(postgresServers())('F21: a server like $name', (shared: TestServer) => {
+describe.each(anyPostgres())('F21: a server like $name', (shared: TestServer) => {
   const { major } = shared;
 
   it.each(['fast', 'immediate', 'killed'] as const)(

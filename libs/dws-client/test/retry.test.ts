@@ -2,7 +2,7 @@ import {
   commitGate,
   type FaultProxy,
   startFaultProxy,
-  testServers,
+  anyServer,
   useTestDatabase,
   waitFor,
 } from '@copyline/testkit';
@@ -21,7 +21,7 @@ import { backendOf, connected, conninfoOf, countOf, terminate } from './support/
 
 const FAST = { baseDelayMs: 5, maxDelayMs: 20 };
 
-describe.each(testServers())('work on $name that is repeated', (server) => {
+describe.each(anyServer())('work on $name that is repeated', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
 

@@ -1,4 +1,4 @@
-import { startFaultProxy, postgresServers, waitFor } from '@copyline/testkit';
+import { startFaultProxy, anyPostgres, waitFor } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { findSession } from '../src/connect/find-session.ts';
@@ -10,7 +10,7 @@ import { FAST, replicated, rids } from './support/restarting.ts';
 
 type Server = 'primary' | 'standby' | 'dead';
 
-describe.each(postgresServers())('servers like $name, one of them a standby', ({ major }) => {
+describe.each(anyPostgres())('servers like $name, one of them a standby', ({ major }) => {
   it('are found by what the session can do', async () => {
     const { primary, standby, admin } = await replicated(major);
     const dead = await startFaultProxy(primary);

@@ -1,4 +1,4 @@
-import { type FaultProxy, startFaultProxy, testServers, useTestDatabase } from '@copyline/testkit';
+import { type FaultProxy, startFaultProxy, anyServer, useTestDatabase } from '@copyline/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { type Connection, connect, diagnosticsOf, OID, Pool } from '../src/index.ts';
@@ -6,7 +6,7 @@ import { connected, conninfoOf, expectHealthy, lines } from './support/connected
 import { COPY } from './support/copying.ts';
 import { ENDLESS, readAll, SERIES } from './support/reading.ts';
 
-describe.each(testServers())('a session on $name', (server) => {
+describe.each(anyServer())('a session on $name', (server) => {
   const db = useTestDatabase(server);
   let proxy: FaultProxy;
   let connection: Connection;

@@ -1,4 +1,4 @@
-import { testServers, useTestDatabase, waitFor } from '@copyline/testkit';
+import { anyServer, useTestDatabase, waitFor } from '@copyline/testkit';
 import { beforeEach, describe, expect, it } from 'vitest';
 
 import { type Connection, OID } from '../src/index.ts';
@@ -6,7 +6,7 @@ import { backendOf, connected, conninfoOf, countOf, expectHealthy } from './supp
 
 const MANY = `select i, repeat('x', 1000) as text from generate_series(1, 100000) i`;
 
-describe.each(testServers())('rows that are streamed from $name', (server) => {
+describe.each(anyServer())('rows that are streamed from $name', (server) => {
   const db = useTestDatabase(server);
   let connection: Connection;
   let pid: number;

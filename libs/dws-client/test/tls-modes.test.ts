@@ -1,4 +1,4 @@
-import { type TestServer, postgresServers, waitFor } from '@copyline/testkit';
+import { type TestServer, anyPostgres, waitFor } from '@copyline/testkit';
 import { chmodSync, copyFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer, type Socket } from 'node:net';
@@ -168,7 +168,7 @@ describe.runIf(hasOpenssl())('the TLS modes of libpq', () => {
   });
 });
 
-describe.each(postgresServers())('F63: $name without TLS', (server: TestServer) => {
+describe.each(anyPostgres())('F63: $name without TLS', (server: TestServer) => {
   it.each([
     ['disable', 'plain'],
     ['allow', 'plain'],

@@ -1,11 +1,11 @@
 import { Secret } from '@copyline/dws-client';
-import { postgresServers, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { Access } from '../../src/index.ts';
 import { openControl } from '../support/control.ts';
 
-describe.each(postgresServers())('access on $name', (server) => {
+describe.each(anyPostgres())('access on $name', (server) => {
   const db = useTestDatabase(server);
 
   async function open(): Promise<Access> {

@@ -1,5 +1,5 @@
 import { scheduleSpecSchema, type ScheduleSpec, type ScheduleSpecInput } from '@copyline/contracts';
-import { postgresServers, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { openControl } from '../support/control.ts';
@@ -16,7 +16,7 @@ function spec(more: Partial<ScheduleSpecInput> = {}): ScheduleSpec {
 const DAY_MS = 86_400_000;
 const iso = (time: number): string => new Date(time).toISOString();
 
-describe.each(postgresServers())('occurrences that have become due, on $name', (server) => {
+describe.each(anyPostgres())('occurrences that have become due, on $name', (server) => {
   const db = useTestDatabase(server);
 
   /** Time passes: the schedule has been waiting for this nominal time. */

@@ -1,5 +1,5 @@
 import { CopylineError, reportError, type JobState } from '@copyline/contracts';
-import { postgresServers, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
@@ -17,7 +17,7 @@ const again = (more: Partial<RunAgain> = {}): RunAgain => ({
   ...more,
 });
 
-describe.each(postgresServers())('runs of a submission on $name', (server) => {
+describe.each(anyPostgres())('runs of a submission on $name', (server) => {
   const db = useTestDatabase(server);
 
   async function submitted(submissions: Submissions): Promise<string> {

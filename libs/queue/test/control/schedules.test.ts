@@ -1,5 +1,5 @@
 import { scheduleSpecSchema, type ScheduleSpec, type ScheduleSpecInput } from '@copyline/contracts';
-import { postgresServers, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
 import { openControl } from '../support/control.ts';
@@ -14,7 +14,7 @@ function spec(more: Partial<ScheduleSpecInput> = {}): ScheduleSpec {
   });
 }
 
-describe.each(postgresServers())('schedules on $name', (server) => {
+describe.each(anyPostgres())('schedules on $name', (server) => {
   const db = useTestDatabase(server);
 
   it('are put, found, listed, replaced and removed', async () => {

@@ -1,11 +1,11 @@
 import { CopylineError, reportError, type LoadRequest } from '@copyline/contracts';
-import { postgresServers, useTestDatabase } from '@copyline/testkit';
+import { anyPostgres, useTestDatabase } from '@copyline/testkit';
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 
 import { openControl, reportOf, work } from '../support/control.ts';
 
-describe.each(postgresServers())('submissions on $name', (server) => {
+describe.each(anyPostgres())('submissions on $name', (server) => {
   const db = useTestDatabase(server);
 
   it('gives the same job for the same key and load, however it is written', async () => {
