@@ -73,8 +73,10 @@ export class Session {
   /** Statements that run or wait for their turn; until they are answered nothing is known. */
   #pending = 0;
   #lastTurn: Promise<unknown> = Promise.resolve();
-  /** A cancel whose effect is not over: no statement may start before it is. */
-  #cancelling: Promise<CancelOutcome> | undefined;
+  /** Cancels whose effect is not over: no statement may start before it is. */
+  #cancels: Promise<CancelOutcome>[] = [];
+  /** The last of them while it is on its way: whoever cancels meanwhile means the same. */
+  #cancelUnderWay: Promise<CancelOutcome> | undefined;
 
   constructor(client: pg.Client, origin: ConnectionOrigin) {
     this.client = client;
@@ -172,15 +174,22 @@ export class Session {
 
   /**
    * Cancels what runs. Whatever comes after it cannot be hit: it starts only when the server has
-   * acted on the request, and an empty query in front of it takes the cancel that came too late.
+   * acted on the request, and an empty query in front of it takes the cancel that came too late. One
+   * that came too early, before its statement had reached the server, may be repeated.
    */
   async cancel(timeoutMs: number, request?: () => Promise<CancelOutcome>): Promise<CancelOutcome> {
     if (this.transactionStatus !== 'active') return 'never-sent';
     // A statement of the same moment is about to be sent: it is meant, too.
     if (!isBusy(this.client)) await nextTick();
     if (!isBusy(this.client)) return 'never-sent';
-    const cancelling = (this.#cancelling ??= request?.() ?? this.#sendCancel(timeoutMs));
-    return cancelling;
+    if (this.#cancelUnderWay === undefined) {
+      const cancelling = (request?.() ?? this.#sendCancel(timeoutMs)).finally(() => {
+        this.#cancelUnderWay = undefined;
+      });
+      this.#cancelUnderWay = cancelling;
+      this.#cancels.push(cancelling);
+    }
+    return this.#cancelUnderWay;
   }
 
   /**
@@ -267,15 +276,14 @@ export class Session {
     return result;
   }
 
-  /** A cancel that was asked for while something ran must not reach what comes now. */
+  /** Cancels that were asked for while something ran must not reach what comes now. */
   async #cancelIsOver(): Promise<void> {
-    const cancelling = this.#cancelling;
-    if (cancelling === undefined) return;
-    const outcome = await cancelling;
-    this.#cancelling = undefined;
-    if (outcome === 'never-sent' || !this.#isOpen) return;
-    const isProven = outcome === 'acted' && (await isTrueWithin(this.#answers(), DRAIN_TIMEOUT_MS));
-    if (isProven) return;
+    if (this.#cancels.length === 0) return;
+    const outcomes = await Promise.all(this.#cancels);
+    this.#cancels = [];
+    if (outcomes.every((outcome) => outcome === 'never-sent') || !this.#isOpen) return;
+    const haveArrived = !outcomes.includes('maybe-sent');
+    if (haveArrived && (await isTrueWithin(this.#answers(), DRAIN_TIMEOUT_MS))) return;
     this.destroy(new CopylineError('CONNECTION_UNUSABLE', 'A cancel may still be on its way'));
   }
 

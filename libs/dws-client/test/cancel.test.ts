@@ -73,6 +73,21 @@ describe.each(anyServer())('a cancel on $name', (server) => {
     expect(await backendOf(connection)).toBe(pid);
   });
 
+  it('that has overtaken its statement can be repeated', async () => {
+    const parked = proxy.parkQuery((sql) => sql.includes('pg_sleep'));
+    const running = expect(connection.query('select pg_sleep(60)')).rejects.toMatchObject(
+      CANCELLED,
+    );
+    await parked.reached;
+    expect(await connection.cancel()).toBe(true);
+    parked.release();
+    await asleep();
+    expect(await connection.cancel()).toBe(true);
+    await running;
+    await expectHealthy(connection);
+    expect(await backendOf(connection)).toBe(pid);
+  });
+
   it('that does not come through destroys the connection before its next statement', async () => {
     const parked = proxy.parkCancel();
     await hold();
