@@ -11,13 +11,13 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { BACKENDS, createService, stopAll, type BackendName } from './service.ts';
+import { backends, createService, stopAll, type BackendName } from './service.ts';
 
 const ROWS = 50_000;
 const EXTRACT = { from: { table: 't' }, to: 'outbox:rows.csv' };
 const BOTH = ['rows.csv', 'rows.csv.manifest.json'];
 
-describe.each(BACKENDS)(
+describe.each(backends('postgres'))(
   'the worker of an extract, with the queue in %s',
   (backend: BackendName) => {
     const [server] = testServers();

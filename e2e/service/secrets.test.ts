@@ -10,12 +10,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-import { BACKENDS, createService } from './service.ts';
+import { backends, createService } from './service.ts';
 
 /** In a password of a target that refuses it, so that it goes through every error path. */
 const CANARY = 'canary-3f9b1c77';
 
-describe.each(BACKENDS)('secrets, with the queue in %s', (backend) => {
+describe.each(backends('redis'))('secrets, with the queue in %s', (backend) => {
   const db = useOwnDatabase(postgres18());
   const test = it.skipIf(backend === 'redis' && redisServer() === undefined);
 

@@ -7,6 +7,7 @@ import {
   type Problem,
 } from '@copyline/contracts';
 import {
+  redisServer,
   runProcess,
   startRedis,
   waitFor,
@@ -21,8 +22,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 
-export const BACKENDS = ['postgres', 'redis'] as const;
+const BACKENDS = ['postgres', 'redis'] as const;
 export type BackendName = (typeof BACKENDS)[number];
+
+/** For scenarios of many processes: in each test run on one queue that is there, in the soak on both. */
+export function backends(usual: BackendName): readonly BackendName[] {
+  if (process.env['COPYLINE_SOAK'] === '1') return BACKENDS;
+  return [redisServer() === undefined ? 'postgres' : usual];
+}
 
 /** Short, so that a dead worker is noticed soon; a queue's lock of a second is the least. */
 const LOCK_SECONDS = 2;

@@ -11,13 +11,13 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { ledgerStates, loadedExactlyOnce } from '../exactly-once.ts';
-import { BACKENDS, runningService, stopAll } from './service.ts';
+import { backends, runningService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
 const POSTGRES = postgresServers().slice(0, 1);
 
 describe.each(POSTGRES)('a worker that dies, on $name', (server) => {
-  describe.each(BACKENDS)('with the queue in %s', (backend) => {
+  describe.each(backends('redis'))('with the queue in %s', (backend) => {
     const db = useOwnDatabase(server);
     const test = it.skipIf(backend === 'redis' && redisServer() === undefined);
 

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
 import { loadedExactlyOnce } from '../exactly-once.ts';
-import { BACKENDS, runningService, stopAll } from './service.ts';
+import { backends, runningService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
 const POSTGRES = postgresServers().slice(0, 1);
 const STALL = new URL('stall-on-signal.mjs', import.meta.url).href;
 
 describe.each(POSTGRES)('a worker that stands still, on $name', (server) => {
-  describe.each(BACKENDS)('with the queue in %s', (backend) => {
+  describe.each(backends('postgres'))('with the queue in %s', (backend) => {
     const db = useOwnDatabase(server);
     const test = it.skipIf(backend === 'redis' && redisServer() === undefined);
 

@@ -9,14 +9,14 @@ import {
 import { describe, expect, it } from 'vitest';
 
 import { ledgerStates, loadedExactlyOnce } from '../exactly-once.ts';
-import { BACKENDS, runningService, stopAll } from './service.ts';
+import { backends, runningService, stopAll } from './service.ts';
 
 const ROWS = 20_000;
 
 describe.each(postgresServers().slice(0, 1))(
   'a worker that is told to stop, on $name',
   (server) => {
-    describe.each(BACKENDS)('with the queue in %s', (backend) => {
+    describe.each(backends('redis'))('with the queue in %s', (backend) => {
       const db = useOwnDatabase(server);
       const test = it.skipIf(backend === 'redis' && redisServer() === undefined);
 
