@@ -17,8 +17,9 @@ export async function runCommands(
 ): Promise<CommandOutcome[]> {
   const input = commands.map((command) => `${JSON.stringify(command)}\n`).join('');
   const process_ = runProcess(process.execPath, [MANY_COMMANDS], { input });
-  // As long as they take: a process that ends before its last answer is noticed at once.
-  const answers = new RegExp(`(?:[^\\n]*\\n){${String(commands.length)}}`);
+  // As long as they take: a process that ends before its last answer is noticed at once. From the beginning, or
+  // each new output would be searched from each of its bytes.
+  const answers = new RegExp(`^(?:[^\\n]*\\n){${String(commands.length)}}`);
   await process_.waitForOutput(answers, { timeoutMs: 240_000 });
   expect(await process_.exit, process_.stderr).toMatchObject({ code: 0 });
   return process_.stdout
