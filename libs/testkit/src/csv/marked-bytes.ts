@@ -19,10 +19,12 @@ export function markedBytes(text: string): {
   return { bytes: Buffer.concat([start, encode(after)]), fault: start.length };
 }
 
+const RAW_CHARACTER = /([\ue000-\ue0ff])/;
+
 function encode(text: string): Buffer {
-  const parts = Array.from(text, (char) => {
-    const byte = char.charCodeAt(0) - RAW;
-    return byte >= 0 && byte < 0x100 ? Buffer.of(byte) : Buffer.from(char);
+  // What was split at stands between what it separates.
+  const parts = text.split(RAW_CHARACTER).map((part, i) => {
+    return i % 2 === 1 ? Buffer.of(part.charCodeAt(0) - RAW) : Buffer.from(part);
   });
   return Buffer.concat(parts);
 }
