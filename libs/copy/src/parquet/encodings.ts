@@ -48,14 +48,16 @@ export function deltaIntegers(
     throw invalid('a page has blocks of an impossible size');
   }
   const out = Buffer.allocUnsafe(count * width);
-  let value = reader.zigzag();
-  const put =
-    width === 4
-      ? (i: number): void => void out.writeInt32LE(Number(BigInt.asIntN(32, value)), i * 4)
-      : (i: number): void => void out.writeBigInt64LE(BigInt.asIntN(64, value), i * 8);
+  reader.zigzag();
+  let { low, high } = reader;
+  const put = (i: number): void => {
+    out.writeInt32LE(low, i * width);
+    if (width === 8) out.writeInt32LE(high, i * width + 4);
+  };
   if (count > 0) put(0);
   for (let done = 1; done < count;) {
-    const least = reader.zigzag();
+    reader.zigzag();
+    const [leastLow, leastHigh] = [reader.low >>> 0, reader.high];
     const widths = reader.take(miniblocks);
     for (let m = 0; m < miniblocks && done < count; m += 1) {
       const bits = widths[m] as number;
@@ -64,7 +66,10 @@ export function deltaIntegers(
       const end = reader.at + (size * bits) / 8;
       reader.align();
       for (let i = 0; i < size && done < count; i += 1, done += 1) {
-        value = BigInt.asIntN(64, value + least + reader.bits(bits));
+        reader.bits(bits);
+        const sum = (low >>> 0) + leastLow + (reader.low >>> 0);
+        low = sum | 0;
+        high = (high + leastHigh + reader.high + Math.floor(sum / TWO_32)) | 0;
         put(done);
       }
       reader.at = Math.min(end, bytes.length);
@@ -135,9 +140,18 @@ function tooFew(): Error {
   return invalid('a page has fewer values than it says');
 }
 
-/** Numbers of any number of bits, the lowest bit first. */
+const TWO_32 = 2 ** 32;
+
+/**
+ * Numbers of any number of bits, the lowest bit first. Those of 64 bits come as two halves: that is faster
+ * than BigInt, and Node 20 dies of it, where its compiler has such a loop to optimise
+ * (`RepresentationChangerError: … (UnsignedBigInt64) cannot be changed to kRepWord64`).
+ */
 class BitReader {
   at: number;
+  /** Of the last number; as signed 32 bits. */
+  low = 0;
+  high = 0;
   readonly #bytes: Buffer;
   #held = 0;
   #heldBits = 0;
@@ -148,14 +162,17 @@ class BitReader {
   }
 
   count(): number {
-    const value = this.#varint();
-    if (value > 0x7fff_ffffn) throw invalid('a page has an impossible number');
-    return Number(value);
+    this.#varint();
+    if (this.high !== 0 || this.low < 0) throw invalid('a page has an impossible number');
+    return this.low;
   }
 
-  zigzag(): bigint {
-    const value = this.#varint();
-    return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n));
+  /** A signed number: 0, -1, 1, -2 and so on. */
+  zigzag(): void {
+    this.#varint();
+    const sign = -(this.low & 1);
+    this.low = ((this.low >>> 1) | (this.high << 31)) ^ sign;
+    this.high = (this.high >>> 1) ^ sign;
   }
 
   need(bytes: number): void {
@@ -173,10 +190,9 @@ class BitReader {
     this.#heldBits = 0;
   }
 
-  bits(count: number): bigint {
-    if (count <= 32) return BigInt(this.#few(count));
-    const low = this.#few(32);
-    return BigInt(low) + (BigInt(this.#few(count - 32)) << 32n);
+  bits(count: number): void {
+    this.low = this.#few(Math.min(count, 32)) | 0;
+    this.high = count > 32 ? this.#few(count - 32) | 0 : 0;
   }
 
   /** At most 32 bits; up to 39 are held, which a double takes. */
@@ -193,14 +209,17 @@ class BitReader {
     return value;
   }
 
-  #varint(): bigint {
-    let value = 0n;
-    for (let shift = 0n; shift < 70n; shift += 7n) {
+  #varint(): void {
+    this.low = this.high = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
       this.need(1);
       const byte = this.#bytes[this.at] as number;
       this.at += 1;
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return BigInt.asUintN(64, value);
+      const part = byte & 0x7f;
+      if (shift < 32) this.low |= part << shift;
+      if (shift === 28) this.high = part >>> 4;
+      else if (shift > 28) this.high |= part << (shift - 32);
+      if (byte < 0x80) return;
     }
     throw invalid('a page has an impossible number');
   }

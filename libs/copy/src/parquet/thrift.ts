@@ -78,15 +78,13 @@ export class ThriftReader {
       low |= (byte & 0x7f) << shift;
       if (byte < 0x80) return (low >>> 1) ^ -(low & 1);
     }
-    let value = BigInt(low);
+    let value = low;
     for (let read = 4; read < MAX_VARINT_BYTES; read += 1, shift += 7) {
       const byte = this.#byte();
-      value |= BigInt(byte & 0x7f) << BigInt(shift);
-      if (byte < 0x80) {
-        const number = Number((value >> 1n) ^ -(value & 1n));
-        if (!Number.isSafeInteger(number)) throw invalid('a number is out of range');
-        return number;
-      }
+      value += (byte & 0x7f) * 2 ** shift;
+      if (byte >= 0x80) continue;
+      if (value > Number.MAX_SAFE_INTEGER) throw invalid('a number is out of range');
+      return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
     }
     throw invalid('a number has too many bytes');
   }
