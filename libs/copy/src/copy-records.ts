@@ -160,9 +160,11 @@ async function copyGoingOn(
   }
 }
 
-/** An archive that is damaged because it was written to while it was read can be read again. */
+/** What is wrong with a file that was written to while it was read may be that; it can be read again. */
 async function unlessChanged(error: CopylineError, file: LocalFile): Promise<CopylineError> {
-  if (error.code !== 'ARCHIVE_CORRUPT') return error;
+  const isOfFile =
+    error.located || error.code === 'ARCHIVE_CORRUPT' || error.code.startsWith('PARQUET_');
+  if (!isOfFile) return error;
   try {
     await file.assertUnchanged(file.version.bytes);
     return error;
