@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
 import { createTableSql, dataSet, warm } from './data-sets.mjs';
 import { measure, median } from './measure.mjs';
-import { count, fixed, ratioText, tableText } from './print.mjs';
+import { COST_COLUMNS, count, fixed, ratioText, say, tableText } from './print.mjs';
 import { expectRows, freshTable, startServer } from './server.mjs';
 import { copyline, TOOLS } from './tools.mjs';
 
@@ -160,14 +160,8 @@ function resultTable(runs) {
       { title: 'rows/s', right: true, text: (run) => count(run.rows / run.seconds) },
       { title: 'to psql', right: true, text: (run) => ratioText(run.toPsql) },
       { title: 'to clean', right: true, text: (run) => ratioText(run.toClean) },
-      { title: 'peak MB', right: true, text: (run) => fixed(run.peakMb, 0) },
-      { title: 'client CPU s', right: true, text: (run) => fixed(run.cpuSeconds, 2) },
-      { title: 'server CPU s', right: true, text: (run) => fixed(run.serverCpuSeconds, 2) },
+      ...COST_COLUMNS,
     ],
     runs,
   );
-}
-
-function say(text) {
-  process.stdout.write(`${text}\n`);
 }

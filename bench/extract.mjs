@@ -10,7 +10,7 @@ import { asyncBufferFromFile, parquetMetadataAsync } from 'hyparquet';
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
 import { createTableSql, dataSet, SHAPES } from './data-sets.mjs';
 import { measure } from './measure.mjs';
-import { count, fixed, tableText } from './print.mjs';
+import { COST_COLUMNS, count, fixed, ratioText, say, tableText } from './print.mjs';
 import { expectRows, freshTable, startServer } from './server.mjs';
 
 const here = (name) => fileURLToPath(new URL(name, import.meta.url));
@@ -139,15 +139,9 @@ function resultTable(runs) {
       { title: 'MB/s', right: true, text: (run) => fixed(run.bytes / 1e6 / run.seconds, 1) },
       { title: 'file MB', right: true, text: (run) => fixed(run.fileBytes / 1e6, 0) },
       { title: 'rows/s', right: true, text: (run) => count(run.rows / run.seconds) },
-      { title: 'to psql', right: true, text: (run) => `${run.ratio.toFixed(2)}×` },
-      { title: 'peak MB', right: true, text: (run) => fixed(run.peakMb, 0) },
-      { title: 'client CPU s', right: true, text: (run) => fixed(run.cpuSeconds, 2) },
-      { title: 'server CPU s', right: true, text: (run) => fixed(run.serverCpuSeconds, 2) },
+      { title: 'to psql', right: true, text: (run) => ratioText(run.ratio) },
+      ...COST_COLUMNS,
     ],
     runs,
   );
-}
-
-function say(text) {
-  process.stdout.write(`${text}\n`);
 }

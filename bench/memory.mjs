@@ -6,7 +6,7 @@ import path from 'node:path';
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
 import { createTableSql, DATA, dataSet, removeDataSet } from './data-sets.mjs';
 import { measure } from './measure.mjs';
-import { count, fixed, tableText } from './print.mjs';
+import { count, fixed, say, tableText } from './print.mjs';
 import { expectRows, freshTable, startServer } from './server.mjs';
 import { TOOLS } from './tools.mjs';
 
@@ -96,8 +96,4 @@ function resultTable(runs) {
     ],
     runs,
   );
-}
-
-function say(text) {
-  process.stdout.write(`${text}\n`);
 }

@@ -25,3 +25,14 @@ export function count(value) {
 export function ratioText(ratio) {
   return ratio === null ? '–' : `${ratio.toFixed(2)}×`;
 }
+
+/** What a run has cost client and server: the last columns of every table. */
+export const COST_COLUMNS = [
+  { title: 'peak MB', right: true, text: (run) => fixed(run.peakMb, 0) },
+  { title: 'client CPU s', right: true, text: (run) => fixed(run.cpuSeconds, 2) },
+  { title: 'server CPU s', right: true, text: (run) => fixed(run.serverCpuSeconds, 2) },
+];
+
+export function say(text) {
+  process.stdout.write(`${text}\n`);
+}

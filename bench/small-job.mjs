@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
 import { interruption } from './measure.mjs';
-import { fixed, tableText } from './print.mjs';
+import { fixed, say, tableText } from './print.mjs';
 import { startServer } from './server.mjs';
 
 const JOBS = { full: 200, quick: 20 };
@@ -195,8 +195,4 @@ function resultTable(runs) {
     ],
     runs,
   );
-}
-
-function say(text) {
-  process.stdout.write(`${text}\n`);
 }

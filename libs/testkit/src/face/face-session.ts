@@ -114,7 +114,7 @@ export class FaceSession {
           .then(() => this.#client.end());
         return;
       case 'startup':
-        void this.#start(frame.bytes);
+        void this.#start(frame.bytes).catch(() => this.#client.destroy());
         return;
       case 'p':
         this.#answerTo?.(frame.bytes.toString('utf8', 5, frame.bytes.length - 1));
