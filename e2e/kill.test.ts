@@ -13,6 +13,7 @@ import {
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 import { int64s, LONG, rawParquet } from '../libs/copy/test/parquet-raw.ts';
@@ -23,7 +24,8 @@ import { COMMIT, killAtCommit, LOAD_BEGIN } from './killed-at-commit.ts';
 const MB = 1e6;
 const SOAK = process.env['COPYLINE_SOAK'] === '1';
 
-const PARQUET_ROWS = 20_000;
+/** Rows of a file of numbers only. */
+const NUMBERS = 20_000;
 
 let directory: string;
 /** Tens of windows of the reader; in the soak 200 MB and more, which take seconds of COPY. */
@@ -73,26 +75,33 @@ describe.each(anyServer())('a loader that is killed, on $name', (server) => {
     await loadedExactlyOnce(db, 't', file.rows);
   });
 
-  it('F1: in the middle of a Parquet file leaves nothing, and the next run loads all', async () => {
-    const path = join(directory, 'rows.parquet');
-    await writeFile(path, numbersParquet(PARQUET_ROWS));
-    await db.sql('CREATE TABLE t (rid bigint)');
-    const gate = await openGate(db, 't', { column: 'rid', at: PARQUET_ROWS / 2 });
-    const loader = productLoader(path, db.url());
-    await gate.reached({ timeoutMs: 60_000 });
+  it.each([
+    ['Parquet', 'rows.parquet', numbersParquet],
+    ['gzip', 'rows.csv.gz', numbersGzip],
+    ['JSON Lines', 'rows.jsonl', numbersJsonLines],
+  ])(
+    'F1: in the middle of %s leaves nothing, and the next run loads all',
+    async (_, name, make) => {
+      const path = join(directory, name);
+      await writeFile(path, make(NUMBERS));
+      await db.sql('CREATE TABLE t (rid bigint)');
+      const gate = await openGate(db, 't', { column: 'rid', at: NUMBERS / 2 });
+      const loader = productLoader(path, db.url());
+      await gate.reached({ timeoutMs: 60_000 });
 
-    loader.kill('SIGKILL');
-    await loader.exit;
-    await gate.release();
-    const loads = [productLoader(path, db.url()), productLoader(path, db.url())];
-    const outcomes = await Promise.all(loads.map(outcomeOf));
+      loader.kill('SIGKILL');
+      await loader.exit;
+      await gate.release();
+      const loads = [productLoader(path, db.url()), productLoader(path, db.url())];
+      const outcomes = await Promise.all(loads.map(outcomeOf));
 
-    // Two at once: one loads, the other finds it loaded.
-    expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
-    expect(outcomes.map(({ report }) => report.deduplicated).sort()).toEqual([false, true]);
-    expect((await ledgerStates(db))[0]).toBe('abandoned');
-    await loadedExactlyOnce(db, 't', PARQUET_ROWS);
-  });
+      // Two at once: one loads, the other finds it loaded.
+      expect(outcomes.map(({ code }) => code)).toEqual([0, 0]);
+      expect(outcomes.map(({ report }) => report.deduplicated).sort()).toEqual([false, true]);
+      expect((await ledgerStates(db))[0]).toBe('abandoned');
+      await loadedExactlyOnce(db, 't', NUMBERS);
+    },
+  );
 
   it('F2: after COMMIT and before its report is answered from the ledger', async () => {
     await killAfterCommit(productLoader);
@@ -241,9 +250,21 @@ describe.each(anyServer())('a loader that is killed, on $name', (server) => {
   }
 });
 
-/** The numbers of generated rows, in a Parquet file. */
+function numbers(rows: number): number[] {
+  return Array.from({ length: rows }, (_, i) => i);
+}
+
+function numbersGzip(rows: number): Buffer {
+  return gzipSync(`rid\n${numbers(rows).join('\n')}\n`);
+}
+
+function numbersJsonLines(rows: number): string {
+  const lines = numbers(rows).map((rid) => `{"rid":${String(rid)}}\n`);
+  return lines.join('');
+}
+
 function numbersParquet(rows: number): Buffer {
-  const values = Array.from({ length: rows }, (_, i) => BigInt(i));
+  const values = numbers(rows).map(BigInt);
   const element = { ...LONG, name: 'rid' };
   return rawParquet([{ element, pages: int64s(...values), count: rows }]);
 }
