@@ -14,13 +14,14 @@ const CALIBRATION_ROWS = 200_000;
 const QUICK_ROWS = 200_000;
 const START_UP_REPETITIONS = 5;
 
-/** @param {{ quick: boolean, parquet: boolean, shapes?: string[], rows?: number, repetitions?: number }} options */
-export async function compare({ quick, parquet, shapes = SHAPES, rows, repetitions }) {
+/** @param {{ quick: boolean, parquet: boolean, only?: string[], shapes?: string[], rows?: number, repetitions?: number }} options */
+export async function compare({ quick, parquet, only, shapes = SHAPES, rows, repetitions }) {
   const wanted = repetitions ?? (quick ? 1 : 5);
   const server = await startServer();
   try {
     // The tools that are compared otherwise do not read Parquet.
-    const tools = parquet ? [...presentTools().slice(0, 2), PARQUET_TOOL] : presentTools();
+    const all = parquet ? [...presentTools().slice(0, 2), PARQUET_TOOL] : presentTools();
+    const tools = all.filter((tool) => tool === TOOLS[0] || (only?.includes(tool.name) ?? true));
     const baseline = tools.find((tool) => tool === TOOLS[0]);
     const result = { conditions: conditions(server), startUp: {}, runs: [] };
     const bench = { server, tools, startUp: result.startUp };

@@ -29,10 +29,13 @@ const CHANGES = {
     return kind === 1 ? fields.with(4, 'abc') : fields.slice(0, -1);
   },
   /** Valid, but not as a server would write it: an integer between blanks, a number with an exponent. */
-  asked: (fields, record) => {
+  unusual: (fields, record) => {
     if (record % EVERY !== 0) return fields;
     return (record / EVERY) % 2 === 0 ? fields.with(1, ` ${fields[1]} `) : fields.with(4, '1e3');
   },
+  /** A date without hyphens: only the server is asked what it means. */
+  asked: (fields, record) =>
+    record % EVERY === 0 ? fields.with(10, fields[10].replaceAll('-', '')) : fields,
   /** The key of the record before. */
   repeated: (fields, record) =>
     record % REPEATED === 0 ? fields.with(0, String(record - 1)) : fields,
@@ -45,6 +48,9 @@ const RUNS = [
   { name: 'psql \\copy', file: 'clean', command: TOOLS[0].command },
   { name: 'copyline', file: 'clean', more: [] },
   { name: 'copyline, continue', file: 'clean', more: CONTINUE },
+  { name: 'psql \\copy', file: 'unusual', command: TOOLS[0].command },
+  { name: 'copyline', file: 'unusual', more: [] },
+  { name: 'copyline, continue', file: 'unusual', more: CONTINUE },
   { name: 'psql \\copy', file: 'asked', command: TOOLS[0].command },
   { name: 'copyline', file: 'asked', more: [] },
   { name: 'copyline, continue', file: 'asked', more: CONTINUE },

@@ -13,6 +13,7 @@ const USAGE = `npm run bench -- [flags]
 
   --quick        small files, one repetition: does it work at all?
   --set NAME     ${SHAPES.join(', ')}; may be given several times (default: all)
+  --tool NAME    only psql and this one; may be given several times (default: all)
   --rows N       rows of each file (default: enough for 8 seconds of psql)
   --reps N       repetitions (default: 5)
   --parquet      instead: psql, Copyline, and Copyline with the same rows as Parquet
@@ -51,6 +52,7 @@ function readOptions() {
         memory: { type: 'boolean', default: false },
         jobs: { type: 'boolean', default: false },
         set: { type: 'string', multiple: true },
+        tool: { type: 'string', multiple: true },
         rows: { type: 'string' },
         reps: { type: 'string' },
       },
@@ -65,6 +67,7 @@ function readOptions() {
       memory: values.memory,
       jobs: values.jobs,
       shapes: values.set,
+      only: values.tool,
       rows: numberOf('--rows', values.rows),
       repetitions: numberOf('--reps', values.reps),
     };

@@ -1,6 +1,6 @@
 /** Whom Copyline is compared with, and how each is started. */
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -57,6 +57,14 @@ export const TOOLS = [
     name: 'copyline, no ledger',
     command: (input) => copyline(input, ['--ledger', 'none']),
     verify: (stdout, rows) => expectReport(stdout, rows, 'at-least-once', 'binary'),
+  },
+  {
+    name: 'copyline, two at a time',
+    command: (input) => {
+      const [first, second] = halves(input.file);
+      return copyline({ ...input, file: first }, [second, '--parallel', '2']);
+    },
+    verify: (stdout, rows) => expectReport(stdout, rows, 'exactly-once', 'binary'),
   },
   {
     name: 'pg-copy-streams',
@@ -117,6 +125,39 @@ function packed(file, method) {
     execFileSync(method, ['-q', '-k', '-f', file]);
   }
   return target;
+}
+
+/** The file in two files of as many bytes, each with its header; made once. */
+function halves(file) {
+  const parts = ['1', '2'].map((part) => file.replace(/csv$/, `${part}.csv`));
+  if (parts.every((part) => existsSync(part))) return parts;
+  const bytes = readFileSync(file);
+  const header = bytes.subarray(0, bytes.indexOf('\n') + 1);
+  const middle = recordEnd(bytes, header.length + Math.floor((bytes.length - header.length) / 2));
+  write(parts[0], [bytes.subarray(0, middle)]);
+  write(parts[1], [header, bytes.subarray(middle)]);
+  return parts;
+}
+
+/** Where the record at a place ends. In these files quotes come in pairs, those in fields, too. */
+function recordEnd(bytes, place) {
+  let quotes = 0;
+  let quote = bytes.indexOf('"');
+  for (; quote !== -1 && quote < place; quote = bytes.indexOf('"', quote + 1)) quotes += 1;
+  let end = bytes.indexOf('\n', place);
+  while (end !== -1) {
+    for (; quote !== -1 && quote < end; quote = bytes.indexOf('"', quote + 1)) quotes += 1;
+    if (quotes % 2 === 0) return end + 1;
+    end = bytes.indexOf('\n', end + 1);
+  }
+  return bytes.length;
+}
+
+function write(file, pieces) {
+  const descriptor = openSync(`${file}.part`, 'w');
+  for (const piece of pieces) writeSync(descriptor, piece);
+  closeSync(descriptor);
+  renameSync(`${file}.part`, file);
 }
 
 function client(script, { file, table, server }) {

@@ -52,7 +52,10 @@ export async function describeTable(
       source,
       file,
       (bytesRead) => {
-        onProgress({ phase: 'infer types', bytesRead, bytesTotal, rowsParsed: 0 });
+        onProgress({
+          ...{ phase: 'infer types', bytesRead, bytesTotal },
+          ...{ rowsParsed: 0, isCommitting: false },
+        });
       },
       signal,
     );

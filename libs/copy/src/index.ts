@@ -37,6 +37,7 @@ export type { ManifestLoadInput } from './extract/load-manifest.ts';
 // Several files
 export { loadFiles } from './files/load-files.ts';
 export type { FilesLoadInput } from './files/load-files.ts';
+export type { Parallel, SeveralOptions } from './files/load-each.ts';
 export { meansSeveral } from './files/find-files.ts';
 
 // The ledger

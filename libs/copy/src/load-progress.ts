@@ -19,6 +19,8 @@ export interface LoadProgress {
   readonly bytesRead: number;
   readonly bytesTotal: number;
   readonly rowsParsed: number;
+  /** COMMIT has been sent: whoever leaves now leaves the outcome unknown. */
+  readonly isCommitting: boolean;
 }
 
 /** What was loaded and counted; part of the report. */
@@ -101,6 +103,7 @@ export class LoadRecorder {
       bytesRead,
       bytesTotal: this.#bytesTotal,
       rowsParsed,
+      isCommitting: this.#phase === 'commit' || this.#phase === 'settle',
     });
   }
 

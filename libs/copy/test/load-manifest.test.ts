@@ -19,7 +19,7 @@ describe('a manifest', () => {
       manifest(name),
       { into: `${db.schema}.again`, ledgerSchema: db.schema, ...spec },
       { connect: () => connect({ target: extracting.target() }), database: db.database },
-      signal,
+      signal === undefined ? {} : { signal },
     );
   const count = async (): Promise<unknown> =>
     (await db.sql('select count(*)::int n from again'))[0];

@@ -1,4 +1,4 @@
-import { DEFAULT_LEDGER_SCHEMA } from '@copyline/config';
+import { DEFAULT_LEDGER_SCHEMA, type Target } from '@copyline/config';
 import { CopylineError, type LoadSpecInput } from '@copyline/contracts';
 import {
   loadFiles,
@@ -9,7 +9,9 @@ import {
   type LoadDeps,
   type LoadOutcome,
   type ManifestLoadInput,
+  type SeveralOptions,
 } from '@copyline/copy';
+import { formatConninfo, Secret } from '@copyline/dws-client';
 import { Option, type Command } from 'commander';
 
 import { ProgressLine } from '../output/progress-line.ts';
@@ -32,7 +34,7 @@ import {
 } from './load-flags.ts';
 import { tellLoad } from './load-outcome.ts';
 import { addMappingFlags } from './mapping-flags.ts';
-import { parseSeconds } from './values.ts';
+import { parseParallel, parseSeconds } from './values.ts';
 
 interface LoadOptions extends TargetOptions, LoadFlags {
   readonly into: string;
@@ -41,6 +43,7 @@ interface LoadOptions extends TargetOptions, LoadFlags {
   readonly settleTimeout: number;
   readonly rejects?: string;
   readonly atomic?: boolean;
+  readonly parallel: number;
 }
 
 /** Ten minutes: longer than most loads take, shorter than a night. */
@@ -71,6 +74,7 @@ export function addLoadCommand(program: Command): void {
   addMappingFlags(command).optionsGroup('What to do:');
   addReadinessFlags(addActionFlags(command))
     .option('--atomic', 'several files in one transaction: all of them or none')
+    .option('--parallel <n>', 'how many files are loaded at a time', parseParallel, 1)
     .option('--rejects <file>', 'file for the rejects, their reasons in <file>.jsonl')
     .addOption(
       new Option('--on-busy <action>', 'when another run is loading the same file')
@@ -125,23 +129,41 @@ async function load(
     whenBusy: { action: options.onBusy, timeoutMs: options.busyTimeout * 1000 },
     settleTimeoutMs: options.settleTimeout * 1000,
     onProgress: (step) => {
-      interruption.isCommitting = step.phase === 'commit' || step.phase === 'settle';
+      interruption.isCommitting = step.isCommitting;
       progress.show(step);
     },
   };
+  const { signal } = interruption;
+  const parallel = await parallelOf(options, target, signal);
   const outcome = await loadWhatIsMeant(files, options, deps, {
     ledgerSchema: ledgerSchemaOf(options, settings),
-    signal: interruption.signal,
+    ...{ signal, ...parallel },
   });
   progress.clear();
   return tellLoad(outcome, options, context);
+}
+
+/** @throws CopylineError `USAGE` together with --atomic */
+async function parallelOf(
+  { parallel: loads, atomic }: LoadOptions,
+  target: Target,
+  signal: AbortSignal,
+): Promise<Pick<SeveralOptions, 'parallel'>> {
+  if (loads === 1) return {};
+  if (atomic === true) {
+    throw new CopylineError('USAGE', 'One transaction cannot load files in parallel', {
+      advice: 'Leave out --atomic or --parallel.',
+    });
+  }
+  const conninfo = new Secret(formatConninfo(await target.parameters(signal)));
+  return { parallel: { loads, conninfo } };
 }
 
 async function loadWhatIsMeant(
   files: readonly string[],
   options: LoadOptions,
   deps: LoadDeps,
-  { ledgerSchema, signal }: { readonly ledgerSchema: string; readonly signal: AbortSignal },
+  { ledgerSchema, ...several }: SeveralOptions & { readonly ledgerSchema: string },
 ): Promise<LoadOutcome> {
   const [file = ''] = files;
   const spec = specOf(file, options, ledgerSchema);
@@ -149,12 +171,12 @@ async function loadWhatIsMeant(
   if (manifest !== undefined && (files.length > 1 || options.atomic === true)) {
     throw new CopylineError('USAGE', `${manifest} is loaded by itself, file by file`);
   }
-  if (manifest !== undefined) return loadManifest(manifest, withoutForm(spec), deps, signal);
+  if (manifest !== undefined) return loadManifest(manifest, withoutForm(spec), deps, several);
   if (files.length === 1 && options.atomic !== true && !(await meansSeveral(file))) {
-    return runLoad(spec, deps, signal);
+    return runLoad(spec, deps, several.signal);
   }
   const { source: _, ...input } = spec;
-  return loadFiles(files, input, deps, { atomic: options.atomic === true, signal });
+  return loadFiles(files, input, deps, { atomic: options.atomic === true, ...several });
 }
 
 function specOf(file: string, options: LoadOptions, ledgerSchema: string): LoadSpecInput {

@@ -54,6 +54,18 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** How many of something are there at a time. */
+export function parseParallel(text: string): number {
+  const count = parseCount(text);
+  if (count < 1 || count > MOST_PARALLEL) {
+    throw new InvalidArgumentError(`Give a number from 1 to ${String(MOST_PARALLEL)}.`);
+  }
+  return count;
+}
+
+/** More connections and threads help nobody, and a server has a hundred connections as a rule. */
+const MOST_PARALLEL = 64;
+
 /** `100` or `0.5%`. */
 export function parseRejectLimit(text: string): RejectLimit {
   const limit = /^\d{1,15}$/.test(text) ? Number(text) : text;

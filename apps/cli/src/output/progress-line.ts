@@ -47,6 +47,7 @@ export class ProgressLine {
   readonly #isShown: boolean;
   #phase: string | undefined;
   #phaseStartedAt = 0;
+  #bytesBefore = 0;
   #drawnAt = 0;
 
   constructor(isWanted: boolean) {
@@ -54,7 +55,9 @@ export class ProgressLine {
   }
 
   show(progress: ShownProgress): void {
-    this.#draw(progress.phase, (elapsedMs) => progressText(progress, elapsedMs));
+    // A phase that comes again with the next file goes on where it was.
+    if (progress.phase !== this.#phase) this.#bytesBefore = progress.bytesRead;
+    this.#draw(progress.phase, (elapsedMs) => progressText(progress, elapsedMs, this.#bytesBefore));
   }
 
   showExtract(progress: ShownExtractProgress): void {
@@ -87,8 +90,8 @@ export class ProgressLine {
   }
 }
 
-/** What the line says; `elapsedMs` since the phase began. */
-export function progressText(progress: ShownProgress, elapsedMs: number): string {
+/** What the line says; `elapsedMs` since the phase began, when `bytesBefore` had been read. */
+export function progressText(progress: ShownProgress, elapsedMs: number, bytesBefore = 0): string {
   const { phase, bytesRead, bytesTotal, rowsParsed } = progress;
   const text = phaseText(PHASE_TEXTS, phase);
   const moves = phase === 'copy' || phase === 'hash' || phase === 'infer types';
@@ -101,7 +104,9 @@ export function progressText(progress: ShownProgress, elapsedMs: number): string
     `${bytesText(bytesRead)} of ${bytesText(bytesTotal)}`,
   ];
   if (rowsParsed > 0) facts.push(`${countText(rowsParsed)} rows`);
-  const rate = progress.bytesPerSecond ?? (elapsedMs > 300 ? (bytesRead / elapsedMs) * 1000 : 0);
+  const rate =
+    progress.bytesPerSecond ??
+    (elapsedMs > 300 ? ((bytesRead - bytesBefore) / elapsedMs) * 1000 : 0);
   if (rate > 0 && bytesRead > 0) {
     const secondsLeft = progress.secondsLeft ?? (bytesTotal - bytesRead) / rate;
     facts.push(`${bytesText(rate)}/s`);

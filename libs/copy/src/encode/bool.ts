@@ -1,5 +1,6 @@
-import { ASK, invalidSyntax, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
+import { invalidSyntax, REFUSE, type FieldEncoder, type Refusal } from './field-encoder.ts';
 import { writeShortLength } from './big-endian.ts';
+import { afterSpace, beforeSpace } from './padding.ts';
 
 const ONE = 0x31;
 const ZERO = 0x30;
@@ -10,8 +11,6 @@ const LOWER_F = 0x66;
 const TRUE = /^(?:t(?:r(?:ue?)?)?|y(?:es?)?|on|1)$/i;
 const FALSE = /^(?:f(?:a(?:l(?:se?)?)?)?|no?|off?|0)$/i;
 const LONGEST = 5;
-/** Only a field with white space around it can be longer than its value. */
-const WHITE_SPACE = /^[ \t\n\v\f\r]|[ \t\n\v\f\r]$/;
 
 export class BoolEncoder implements FieldEncoder {
   encode(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
@@ -53,15 +52,12 @@ function isFalse(bytes: Buffer, p: number): boolean {
   );
 }
 
-/** @returns 0, 1, ASK or REFUSE */
+/** @returns 0, 1 or REFUSE */
 function otherSpelling(bytes: Buffer, start: number, end: number): number {
-  if (end - start > LONGEST) return isPadded(bytes, start, end) ? ASK : REFUSE;
-  const text = bytes.toString('latin1', start, end);
+  const first = afterSpace(bytes, start, end);
+  const last = beforeSpace(bytes, first, end);
+  if (last - first > LONGEST) return REFUSE;
+  const text = bytes.toString('latin1', first, last);
   if (TRUE.test(text)) return 1;
-  if (FALSE.test(text)) return 0;
-  return WHITE_SPACE.test(text) ? ASK : REFUSE;
-}
-
-function isPadded(bytes: Buffer, start: number, end: number): boolean {
-  return WHITE_SPACE.test(String.fromCharCode(bytes[start] ?? 0, bytes[end - 1] ?? 0));
+  return FALSE.test(text) ? 0 : REFUSE;
 }

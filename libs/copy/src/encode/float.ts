@@ -10,6 +10,7 @@ import {
   type FieldEncoder,
   type Refusal,
 } from './field-encoder.ts';
+import { beforeSpace, numberStart } from './padding.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;
@@ -45,7 +46,9 @@ export class Float8Encoder implements FieldEncoder {
     // Servers on other systems refuse numbers that are denormal.
     if (size > 0) return ASK;
     const special = namedValue(bytes, start, end);
-    return special === undefined ? judge(bytes, start, end) : writeDouble(out, at, special);
+    return special === undefined
+      ? judge(this, bytes, start, end, out, at)
+      : writeDouble(out, at, special);
   }
 
   refusal(field: string): Refusal {
@@ -70,7 +73,9 @@ export class Float4Encoder implements FieldEncoder {
     }
     if (size > 0) return size < NO_FLOAT ? REFUSE : ASK;
     const special = namedValue(bytes, start, end);
-    return special === undefined ? judge(bytes, start, end) : writeFloat(out, at, special);
+    return special === undefined
+      ? judge(this, bytes, start, end, out, at)
+      : writeFloat(out, at, special);
   }
 
   refusal(field: string): Refusal {
@@ -232,8 +237,21 @@ const LIBRARY = /^[ \t\n\v\f\r]*[+-]?(?:nan|inf|0x)/i;
 /** Before a fault there may be a number that is out of range, which is then what the server says. */
 const PERHAPS_LARGE = /^[ \t\n\v\f\r]*[+-]?(?:[0-9.]+e|[0-9.]{30})/i;
 
-function judge(bytes: Buffer, start: number, end: number): number {
+function judge(
+  encoder: FieldEncoder,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  out: Buffer,
+  at: number,
+): number {
   if (end - start > SLOW_BYTES) return ASK;
+  const first = numberStart(bytes, start, end);
+  const last = beforeSpace(bytes, first, end);
+  if (last - first < end - start) {
+    const p = encoder.encode(bytes, first, last, out, at);
+    if (p > 0) return p;
+  }
   const text = bytes.toString('latin1', start, end);
   return UNUSUAL.test(text) || LIBRARY.test(text) || PERHAPS_LARGE.test(text) ? ASK : REFUSE;
 }

@@ -14,6 +14,7 @@ import {
   type FieldEncoder,
   type Refusal,
 } from './field-encoder.ts';
+import { beforeSpace, numberStart } from './padding.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;
@@ -54,9 +55,15 @@ abstract class IntegerEncoder implements FieldEncoder {
 
   abstract encode(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number;
 
-  /** What is no short row of digits: rare, so it may be a string. */
-  protected judge(bytes: Buffer, start: number, end: number): number {
+  /** What is no short row of digits: one with something around it, or rare, so that it may be a string. */
+  protected judge(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
     if (end - start > SLOW_BYTES) return ASK;
+    const first = numberStart(bytes, start, end);
+    const last = beforeSpace(bytes, first, end);
+    if (last - first < end - start) {
+      const p = this.encode(bytes, first, last, out, at);
+      if (p > 0) return p;
+    }
     const text = bytes.toString('latin1', start, end);
     if (!this.#grammar.test(text)) {
       return this.#isModern && MAYBE_MODERN.test(text) ? ASK : REFUSE;
@@ -93,7 +100,7 @@ export class Int2Encoder extends IntegerEncoder {
 
   encode(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
     const value = smallInteger(bytes, start, end);
-    if (!(value >= -0x8000 && value <= 0x7fff)) return this.judge(bytes, start, end);
+    if (!(value >= -0x8000 && value <= 0x7fff)) return this.judge(bytes, start, end, out, at);
     return writeInt16(out, writeShortLength(out, at, 2), value);
   }
 }
@@ -105,7 +112,7 @@ export class Int4Encoder extends IntegerEncoder {
 
   encode(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
     const value = smallInteger(bytes, start, end);
-    if (!(value >= -TWO_31 && value < TWO_31)) return this.judge(bytes, start, end);
+    if (!(value >= -TWO_31 && value < TWO_31)) return this.judge(bytes, start, end, out, at);
     return writeInt32(out, writeShortLength(out, at, 4), value);
   }
 }
@@ -119,7 +126,7 @@ export class Int8Encoder extends IntegerEncoder {
     const value = smallInteger(bytes, start, end);
     if (value === value) return writeInt64Field(out, at, value);
     const p = writeLongInteger(bytes, start, end, out, at);
-    return p > 0 ? p : this.judge(bytes, start, end);
+    return p > 0 ? p : this.judge(bytes, start, end, out, at);
   }
 }
 

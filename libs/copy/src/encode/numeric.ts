@@ -8,6 +8,7 @@ import {
   type FieldEncoder,
   type Refusal,
 } from './field-encoder.ts';
+import { beforeSpace, numberStart } from './padding.ts';
 
 const NEGATIVE = 0x4000;
 const NAN = 0xc000;
@@ -96,7 +97,18 @@ export class NumericEncoder implements FieldEncoder {
     if (this.#hasInfinity && isWord(bytes, start, end, '-Infinity')) {
       return writeHeader(out, at, 0, 0, NEGATIVE_INFINITY, INFINITE_SCALE);
     }
+    const first = numberStart(bytes, start, end);
+    const last = beforeSpace(bytes, first, end);
+    if (last - first < end - start) {
+      const p = this.encode(bytes, first, last, out, at);
+      if (p > 0) return p;
+    }
     const text = bytes.toString('latin1', start, end);
+    const plain = withoutExponent(text);
+    if (plain !== undefined) {
+      const p = this.encode(plain, 0, plain.length, out, at);
+      return p > 0 ? p : ASK;
+    }
     if (UNUSUAL.test(text) || NAMES.test(text)) return ASK;
     return LIKE_NUMBER.test(text) && this.#otherNotation.test(text) ? ASK : REFUSE;
   }
@@ -116,6 +128,24 @@ const LIKE_NUMBER = /^[ \t\n\v\f\r]*[+-]?[0-9.]/;
 const EXPONENT = /e/i;
 /** Since version 16 also other bases and groups of digits. */
 const MODERN_NOTATION = /[_exob]/i;
+
+/** The digits that an exponent may add still fit into the room that a field has. */
+const MOST_EXPONENT = 30;
+const SCIENTIFIC = /^(-?)([0-9]*)\.?([0-9]*)e([+-]?[0-9]{1,2})$/i;
+
+/** 1.5e3 as 1500: the server's digits behind the point become fewer by the exponent, or more. */
+function withoutExponent(text: string): Buffer | undefined {
+  const parts = SCIENTIFIC.exec(text);
+  const [, sign = '', integer = '', fraction = '', exponent = ''] = parts ?? [];
+  const digits = integer + fraction;
+  if (parts === null || digits === '' || Math.abs(Number(exponent)) > MOST_EXPONENT)
+    return undefined;
+  const scale = fraction.length - Number(exponent);
+  if (scale <= 0) return Buffer.from(sign + digits + '0'.repeat(-scale));
+  const padded = digits.padStart(scale, '0');
+  const point = padded.length - scale;
+  return Buffer.from(`${sign}${padded.slice(0, point)}.${padded.slice(point)}`);
+}
 
 function isDigit(byte: number): boolean {
   return byte >= ZERO && byte <= ZERO + 9;

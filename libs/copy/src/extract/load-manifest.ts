@@ -6,8 +6,9 @@ import {
 } from '@copyline/contracts';
 import { dirname, join } from 'node:path';
 
-import { refusedTogether, stoppedTogether, together } from '../files/combined-report.ts';
-import { runLoad, type LoadDeps, type LoadOutcome } from '../run-load.ts';
+import { refusedTogether } from '../files/combined-report.ts';
+import { loadEach, type SeveralOptions } from '../files/load-each.ts';
+import type { LoadDeps, LoadOutcome } from '../run-load.ts';
 import { digestFile } from '../source/content-digest.ts';
 import { LocalFile } from '../source/local-file.ts';
 import { readManifest, verifyExtract } from './manifest.ts';
@@ -26,30 +27,27 @@ export async function loadManifest(
   path: string,
   input: ManifestLoadInput,
   deps: LoadDeps,
-  signal?: AbortSignal,
+  options: SeveralOptions = {},
 ): Promise<LoadOutcome> {
-  const loads: LoadReport[] = [];
-  const verified = await verifyExtract(path, signal).catch((error: unknown) => ({
+  const verified = await verifyExtract(path, options.signal).catch((error: unknown) => ({
     error: error instanceof CopylineError ? error : new CopylineError('INTERRUPTED', 'Interrupted'),
   }));
   const target = { into: input.into, database: deps.database };
   if (verified.error !== undefined) return refusedTogether(path, target, verified.error);
   const manifest = await readManifest(path);
-  const total = manifest.files.length;
-  for (const [i, file] of manifest.files.entries()) {
-    const { report, error } = await runLoad(specOf(path, input, manifest, i), deps, signal);
-    if (error !== undefined) return stoppedTogether(path, total, loads, report, error);
-    loads.push(report);
-    if (!(await isAsWritten(path, manifest, i, report))) {
-      const changed = new CopylineError(
-        'MANIFEST_MISMATCH',
-        `${file.name} changed after it was compared with the manifest; what was loaded is another content`,
-        { source: file.name, commitState: 'committed' },
-      );
-      return stoppedTogether(path, total, loads, report, changed);
-    }
-  }
-  return { report: together(path, loads), error: undefined };
+  const specs = manifest.files.map((_, i) => specOf(path, input, manifest, i));
+  const judge = async (i: number, report: LoadReport): Promise<CopylineError | undefined> =>
+    (await isAsWritten(path, manifest, i, report)) ? undefined : changedSince(manifest, i);
+  return loadEach(path, specs, deps, { ...options, judge });
+}
+
+function changedSince({ files }: Manifest, i: number): CopylineError {
+  const name = files[i]?.name ?? '';
+  return new CopylineError(
+    'MANIFEST_MISMATCH',
+    `${name} changed after it was compared with the manifest; what was loaded is another content`,
+    { source: name, commitState: 'committed' },
+  );
 }
 
 function specOf(

@@ -21,25 +21,27 @@ export function refusedTogether(
 /**
  * A failure after some files: which are loaded belongs to what is said first.
  *
- * @param loads the reports of those before the last one, and its own when it is loaded, too
+ * @param loads the reports of all loads that there were
+ * @param failed the one of them that failed, or what it loaded was not what it should have been
  * @param total how many files there are
  */
 export function stoppedTogether(
   source: string,
   total: number,
   loads: readonly LoadReport[],
-  last: LoadReport,
+  failed: LoadReport,
   cause: CopylineError,
 ): LoadOutcome {
   const { code, sqlstate, commitState, advice, place, message } = cause;
-  const count = `${String(loads.length)} of ${String(total)} files`;
+  const loaded = loads.filter((load) => load.status === 'loaded').length;
+  const count = `${String(loaded)} of ${String(total)} files`;
   const error = new CopylineError(code, `${count} are loaded; then: ${message}`, {
     ...{ cause, commitState, ...place, located: cause.located },
-    advice: loads.length === 0 ? advice : `${advice} Then load all again: those are skipped.`,
+    advice: loaded === 0 ? advice : `${advice} Then load all again: those are skipped.`,
     ...(sqlstate === undefined ? {} : { sqlstate }),
   });
-  const all = together(source, loads.includes(last) ? loads : [...loads, last]);
-  const status = last.status === 'loaded' ? 'failed' : last.status;
+  const all = together(source, loads);
+  const status = failed.status === 'loaded' ? 'failed' : failed.status;
   return { report: { ...all, status, error: reportError(error) }, error };
 }
 

@@ -1,16 +1,12 @@
-import {
-  asCopylineError,
-  CopylineError,
-  type LoadReport,
-  type LoadSpec,
-} from '@copyline/contracts';
+import { asCopylineError, CopylineError, type LoadSpec } from '@copyline/contracts';
 import type { LoadSpecInput } from '@copyline/contracts';
 import { throwIfAborted } from '@copyline/dws-client';
 
-import { parseSpec, runLoad, type LoadDeps, type LoadOutcome } from '../run-load.ts';
-import { refusedTogether, stoppedTogether, together } from './combined-report.ts';
+import { parseSpec, type LoadDeps, type LoadOutcome } from '../run-load.ts';
+import { refusedTogether } from './combined-report.ts';
 import { findFiles, type FoundFiles } from './find-files.ts';
 import { loadAtomically } from './load-atomically.ts';
+import { loadEach, type SeveralOptions } from './load-each.ts';
 import { assertSameSchema } from './same-schema.ts';
 
 /** A load, without its source. */
@@ -19,18 +15,19 @@ export type FilesLoadInput = Omit<LoadSpecInput, 'source'>;
 /**
  * Loads the files that names, folders and patterns mean, in a stated order (see `findFiles`), each exactly
  * once with a ledger entry of its own: what was loaded before is not loaded again. All of them are looked
- * at before the first is loaded. The first that fails ends it; what was loaded before stays.
+ * at before the first is loaded. After one that fails none is begun; what was loaded stays.
  *
  * Never throws: whatever happens is in the report, which is that of all files together.
  *
- * @param atomic all files in one transaction: all of them are loaded, or none
+ * @param atomic all files in one transaction: all of them are loaded, or none; not in parallel
  */
 export async function loadFiles(
   names: readonly string[],
   input: FilesLoadInput,
   deps: LoadDeps,
-  { atomic = false, signal }: { readonly atomic?: boolean; readonly signal?: AbortSignal } = {},
+  { atomic = false, ...options }: SeveralOptions & { readonly atomic?: boolean } = {},
 ): Promise<LoadOutcome> {
+  const { signal } = options;
   const source = names.join(' ');
   const target = { into: input.into, database: deps.database };
   let found: FoundFiles;
@@ -47,24 +44,9 @@ export async function loadFiles(
   const specs = paths.map((path) => ({ ...input, source: { path } }));
   const outcome = atomic
     ? await loadAtomically(source, specs, deps, signal)
-    : await loadOneByOne(source, specs, deps, signal);
+    : await loadEach(source, specs, deps, options);
   const { report } = outcome;
   return { ...outcome, report: { ...report, warnings: [...warnings, ...report.warnings] } };
-}
-
-async function loadOneByOne(
-  source: string,
-  specs: readonly LoadSpecInput[],
-  deps: LoadDeps,
-  signal: AbortSignal | undefined,
-): Promise<LoadOutcome> {
-  const loads: LoadReport[] = [];
-  for (const spec of specs) {
-    const { report, error } = await runLoad(spec, deps, signal);
-    if (error !== undefined) return stoppedTogether(source, specs.length, loads, report, error);
-    loads.push(report);
-  }
-  return { report: together(source, loads), error: undefined };
 }
 
 /** @throws CopylineError `CONFIG_INVALID` */
