@@ -1,4 +1,4 @@
-import { postgres18, useOwnDatabase } from '@copyline/testkit';
+import { openGate, postgres18, useOwnDatabase } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -44,5 +44,30 @@ describe('copyline load, of many files', () => {
     const schema = copyline(['schema', lines]);
     await schema.exit;
     expect(schema.stdout).toContain('CREATE TABLE "five"');
+  });
+
+  it('loads files in parallel, and Ctrl-C rolls back those that are under way', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'copyline-files-'));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    for (const a of ['1', '2', '3']) await writeFile(join(folder, `${a}.csv`), `a\n${a}\n`);
+    await db.sql('create table p (a int)');
+    const gate = await openGate(db, 'p', { column: 'a', at: 1 });
+    const load = (...flags: string[]): ReturnType<typeof copyline> =>
+      copyline(['load', folder, '--into', 'p', '--target', db.url(), '--json', ...flags]);
+
+    const interrupted = load('--parallel', '2');
+    await gate.reached();
+    interrupted.kill('SIGINT');
+    expect(await outcomeOf(interrupted)).toMatchObject({
+      code: 130,
+      report: { status: 'interrupted', error: { code: 'INTERRUPTED' } },
+    });
+    await gate.release();
+    const again = await outcomeOf(load('--parallel', '2'));
+    expect(again).toMatchObject({ code: 0, report: { error: null, rowsLoaded: 3 } });
+    expect(await db.sql('select a from p order by a')).toEqual([1, 2, 3].map((a) => ({ a })));
+
+    const both = await outcomeOf(load('--parallel', '2', '--atomic'));
+    expect(both).toMatchObject({ code: 2, report: { error: { code: 'USAGE' } } });
   });
 });

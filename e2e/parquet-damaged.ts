@@ -35,6 +35,21 @@ const indexes = (...bytes: readonly number[]): RawPage => {
   if (levels !== undefined) levels.encoding = 'RLE_DICTIONARY';
   return { bytes: Buffer.from(bytes), header: header ?? {} };
 };
+/** A page of version 2 with three values, its levels apart from them. */
+const pageV2 = (levels: Buffer, values: Buffer, facts: object, crc?: number): RawPage => ({
+  bytes: Buffer.concat([levels, values]),
+  header: {
+    ...{ type: 'DATA_PAGE_V2', ...(crc === undefined ? {} : { crc }) },
+    data_page_header_v2: {
+      ...{ num_values: 3, num_nulls: 0, num_rows: 3, encoding: 'PLAIN', ...facts },
+      ...{ definition_levels_byte_length: levels.length, repetition_levels_byte_length: 0 },
+    },
+  },
+});
+/** Three times the level 1. */
+const LEVELS = Buffer.from([6, 1]);
+const CRC_V2 = crc32(Buffer.concat([LEVELS, int32s(1, 2, 3)])) | 0;
+const levelled = (crc: number): RawPage => pageV2(LEVELS, int32s(1, 2, 3), {}, crc);
 const THREE_OF_THE_FIRST = [1, 6, 0] as const;
 
 const END = { byteOffset: LENGTH_AT };
@@ -182,24 +197,23 @@ const PAGES: readonly ParquetCase[] = [
   },
   {
     name: 'P14 NULLs in a required column, in a page of version 2',
-    file: column([
-      {
-        bytes: Buffer.concat([Buffer.from([4, 1, 2, 0]), int32s(1, 2)]),
-        header: {
-          type: 'DATA_PAGE_V2',
-          data_page_header_v2: {
-            ...{ num_values: 3, num_nulls: 1, num_rows: 3, encoding: 'PLAIN' },
-            ...{ definition_levels_byte_length: 4, repetition_levels_byte_length: 0 },
-          },
-        },
-      },
-    ]),
+    file: column([pageV2(Buffer.from([4, 1, 2, 0]), int32s(1, 2), { num_nulls: 1 })]),
     ...inPage('PARQUET_INVALID', 'fewer values'),
   },
   { name: 'P15 the right checksum', file: page({ crc: CRC }), rows: ['(1)', '(2)', '(3)'] },
   {
     name: 'P15 another checksum',
     file: page({ crc: 12_345 }),
+    ...inPage('PARQUET_CHECKSUM', 'checksum'),
+  },
+  {
+    name: 'P15 the right checksum of a page of version 2, its levels counted',
+    file: rawParquet([{ element: OPTIONAL, pages: [levelled(CRC_V2)], count: 3 }]),
+    rows: ['(1)', '(2)', '(3)'],
+  },
+  {
+    name: 'P15 another checksum of a page of version 2: that of its values alone',
+    file: rawParquet([{ element: OPTIONAL, pages: [levelled(CRC)], count: 3 }]),
     ...inPage('PARQUET_CHECKSUM', 'checksum'),
   },
   {

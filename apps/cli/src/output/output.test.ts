@@ -35,6 +35,11 @@ describe('the progress line', () => {
     );
   });
 
+  it('takes the rate of a phase that comes again from where that began', () => {
+    const step = { phase: 'copy', bytesRead: 15e7, bytesTotal: 2e8, rowsParsed: 9 } as const;
+    expect(progressText(step, 1000, 1e8)).toContain('50.0 MB/s  1.0 s left');
+  });
+
   it('shows only the phase where nothing can be counted', () => {
     const step = { phase: 'commit', bytesRead: 0, bytesTotal: 9, rowsParsed: 0 } as const;
     expect(progressText(step, 1000)).toBe('committing …');

@@ -54,14 +54,19 @@ export async function loadEach(
     if (fault !== undefined) stopped ??= { report, error: fault };
   };
   const waiting = specs.entries();
-  const loadOneByOne = async (): Promise<void> => {
-    for (const [i, input] of waiting) {
-      await loadOne(i, input);
-      if (stopped !== undefined) return;
-    }
+  const loadNext = async (): Promise<boolean> => {
+    const next = waiting.next();
+    if (next.done === true) return false;
+    await loadOne(...next.value);
+    return stopped === undefined;
   };
-  const atOnce = Math.min(parallel?.loads ?? 1, specs.length);
-  await Promise.all(Array.from({ length: atOnce }, loadOneByOne));
+  const loadRest = async (): Promise<void> => {
+    let goesOn = stopped === undefined;
+    while (goesOn) goesOn = await loadNext();
+  };
+  // The types of a table that is created are those of the first file.
+  if (specs[0]?.create === true) await loadNext();
+  await Promise.all(Array.from({ length: parallel?.loads ?? 1 }, loadRest));
 
   // Without the holes of those that were not begun.
   const loads = reports.flat();
