@@ -5,7 +5,7 @@ import { cpus, loadavg, totalmem, type as osType, release } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
+export const RESULTS = fileURLToPath(new URL('results/', import.meta.url));
 
 export function conditions(server) {
   return {

@@ -29,8 +29,13 @@ export async function dataSet(shape, rows) {
   return { shape, file, rows, bytes: (await stat(file)).size };
 }
 
-/** The same rows as Parquet, packed with snappy as most files are; written by DuckDB. */
-export async function parquetFile({ shape, file }) {
+/**
+ * The same rows as Parquet, packed with snappy as most files are unless told otherwise; written by DuckDB.
+ *
+ * @param {{ shape: string, file: string }} set
+ * @param {{ codec?: string, groupRows?: number }} [options] DuckDB's words; rows of a row group
+ */
+export async function parquetFile({ shape, file }, { codec = 'snappy', groupRows = 122_880 } = {}) {
   const parquet = parquetName(file);
   if ((await stat(parquet).catch(() => undefined)) !== undefined) return parquet;
   const { DuckDBInstance } = await import('@duckdb/node-api');
@@ -43,7 +48,7 @@ export async function parquetFile({ shape, file }) {
   try {
     await connection.run(
       `COPY (SELECT * FROM read_csv('${file}', header = true, columns = {${columns.join(', ')}}))
-         TO '${parquet}.part' (FORMAT parquet, COMPRESSION snappy)`,
+         TO '${parquet}.part' (FORMAT parquet, COMPRESSION ${codec}, ROW_GROUP_SIZE ${groupRows})`,
     );
   } finally {
     connection.closeSync();

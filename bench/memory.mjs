@@ -1,31 +1,29 @@
-/** Peak memory of a small and a large load, and how fast a repeated load is answered. */
+/** Peak memory of small and large loads and extracts, and how fast a repeated load is answered. */
 import { constants } from 'node:fs';
-import { copyFile, mkdir, statfs, utimes } from 'node:fs/promises';
+import { copyFile, mkdir, rm, stat, statfs, utimes } from 'node:fs/promises';
 import path from 'node:path';
 
 import { conditions, conditionsText, keepResult } from './conditions.mjs';
-import { createTableSql, DATA, dataSet, removeDataSet } from './data-sets.mjs';
+import { createTableSql, DATA, dataSet, parquetFile, removeDataSet } from './data-sets.mjs';
 import { measure } from './measure.mjs';
 import { count, fixed, say, tableText } from './print.mjs';
 import { expectRows, freshTable, startServer } from './server.mjs';
-import { TOOLS } from './tools.mjs';
+import { copylineExtract, TOOLS } from './tools.mjs';
 
 const TABLE = 'bench_memory';
 const SIZES_MB = { full: [200, 5000], quick: [50, 500] };
 /** Only the sizes of the files depend on it. */
 const SAMPLE_ROWS = 8192;
-/** The file, its copy, the table, and WAL up to max_wal_size and a little over. */
-const DISK_PER_BYTE = 4;
+/** The file, its copy, the table, an extract, and WAL up to max_wal_size and a little over. */
+const DISK_PER_BYTE = 5;
+/** What makes a reader hold the most: long texts, large row groups, nothing packed. */
+const PARQUET = { shape: 'wide', codec: 'uncompressed', groupRows: 1_000_000 };
 
 /** @param {{ quick: boolean }} options */
 export async function measureMemory({ quick }) {
   const sizes = quick ? SIZES_MB.quick : SIZES_MB.full;
   const [largest] = sizes.slice(-1);
   await expectDisk(largest * 1e6 * DISK_PER_BYTE);
-  const sample = await dataSet('mixed', SAMPLE_ROWS);
-  const bytesPerRow = sample.bytes / SAMPLE_ROWS;
-  await removeDataSet(sample);
-
   const server = await startServer({ max_wal_size: '4GB' });
   const made = [];
   try {
@@ -37,7 +35,7 @@ export async function measureMemory({ quick }) {
       say(`  ${what}: ${fixed(run.seconds, 2)} s, ${fixed(run.peakMb, 0)} MB`);
     };
     for (const megabytes of sizes) {
-      const set = await dataSet('mixed', Math.ceil((megabytes * 1e6) / bytesPerRow));
+      const set = await dataSetOf('mixed', megabytes);
       made.push(set);
       await freshTable(server, TABLE, createTableSql(TABLE, set.shape));
       await keep('load', set, await load(server, set, { deduplicated: false }));
@@ -47,6 +45,19 @@ export async function measureMemory({ quick }) {
     const copy = await copyOf(set);
     made.push(copy);
     await keep('a copy of it', copy, await load(server, copy, { deduplicated: true }));
+    for (const format of ['csv', 'parquet']) {
+      const file = path.join(DATA, `extract.${format}`);
+      made.push({ file });
+      const run = await measure(copylineExtract({ file, format, table: TABLE, server }));
+      await keep(`extract to ${format}`, { ...set, bytes: (await stat(file)).size }, run);
+      await rm(file);
+    }
+    for (const megabytes of sizes) {
+      const parquet = await largeParquet(megabytes);
+      made.push(parquet);
+      await freshTable(server, TABLE, createTableSql(TABLE, parquet.shape));
+      await keep('load of Parquet', parquet, await load(server, parquet, { deduplicated: false }));
+    }
 
     const table = resultTable(result.runs);
     const kept = await keepResult('memory', { ...result, table });
@@ -66,6 +77,23 @@ async function load(server, set, { deduplicated }) {
     throw new Error(`Not the outcome that was meant to be measured: ${run.stdout}`);
   }
   return run;
+}
+
+async function dataSetOf(shape, megabytes) {
+  const sample = await dataSet(shape, SAMPLE_ROWS);
+  await removeDataSet(sample);
+  return dataSet(shape, Math.ceil((megabytes * 1e6 * SAMPLE_ROWS) / sample.bytes));
+}
+
+/** Of about as many bytes as the CSV file that it is made of. */
+async function largeParquet(megabytes) {
+  const csv = await dataSetOf(PARQUET.shape, megabytes);
+  try {
+    const file = await parquetFile(csv, PARQUET);
+    return { ...csv, file, bytes: (await stat(file)).size };
+  } finally {
+    await removeDataSet(csv);
+  }
 }
 
 /** The same bytes under another name and with another time: only hashing can recognise it. */

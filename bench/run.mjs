@@ -7,6 +7,7 @@ import { measureDirty } from './dirty.mjs';
 import { measureExtracts } from './extract.mjs';
 import { interruption } from './measure.mjs';
 import { measureMemory } from './memory.mjs';
+import { publish } from './publish.mjs';
 import { measureSmallJobs } from './small-job.mjs';
 
 const USAGE = `npm run bench -- [flags]
@@ -20,13 +21,16 @@ const USAGE = `npm run bench -- [flags]
   --extract      instead: a table to a CSV file, and to a Parquet file
   --dirty        instead: rows to refuse and rows to ask the server about, beside clean ones
   --memory       instead: peak memory of a 200 MB and a 5 GB load, and repeated loads
-  --jobs         instead: a small load from its submission to its COMMIT, on both queues`;
+  --jobs         instead: a small load from its submission to its COMMIT, on both queues
+  --publish KIND the newest result in bench/results of that kind goes into the repository
+                 (compare, parquet, extract, dirty, memory, small-job); may be given several times`;
 
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => interruption.abort());
 
 try {
   const options = readOptions();
-  if (options.memory) await measureMemory(options);
+  if (options.publish !== undefined) await publish(options.publish);
+  else if (options.memory) await measureMemory(options);
   else if (options.extract) await measureExtracts(options);
   else if (options.dirty) await measureDirty(options);
   else if (options.jobs) await measureSmallJobs(options);
@@ -51,6 +55,7 @@ function readOptions() {
         dirty: { type: 'boolean', default: false },
         memory: { type: 'boolean', default: false },
         jobs: { type: 'boolean', default: false },
+        publish: { type: 'string', multiple: true },
         set: { type: 'string', multiple: true },
         tool: { type: 'string', multiple: true },
         rows: { type: 'string' },
@@ -66,6 +71,7 @@ function readOptions() {
       dirty: values.dirty,
       memory: values.memory,
       jobs: values.jobs,
+      publish: values.publish,
       shapes: values.set,
       only: values.tool,
       rows: numberOf('--rows', values.rows),

@@ -117,6 +117,15 @@ export function copyline({ file, table, server }, more) {
   return { file: process.execPath, args: [...args, ...more], env: server.env };
 }
 
+export function copylineExtract({ file, format, table, server }) {
+  const args = [COPYLINE, 'extract', '--table', table, '--to', file, '--format', format];
+  return {
+    file: process.execPath,
+    args: [...args, '--overwrite', '--json', '--target', server.conninfo],
+    env: server.env,
+  };
+}
+
 /** The file as a program packs it by default; made once, before anything is measured. */
 function packed(file, method) {
   const suffix = { gzip: '.gz', zstd: '.zst' }[method];

@@ -1,6 +1,6 @@
 /**
- * Writes the pages of docs/ that repeat what the code says: after the build, `npm run docs`. With
- * `--check` nothing is written; a page that is not up to date is named and the exit code is 1.
+ * Writes the pages of docs/ that repeat what the code says, and the tables of what was measured: after the
+ * build, `npm run docs`. With `--check` nothing is written; a page that is not up to date is named and the exit code is 1.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -10,10 +10,13 @@ import * as prettier from 'prettier';
 import { cliPage } from './docs/cli-page.mjs';
 import { configurationPage } from './docs/configuration-page.mjs';
 import { errorsPage } from './docs/errors-page.mjs';
+import { pageWithTables } from './docs/measured-tables.mjs';
 import { openApiPage } from './docs/openapi-page.mjs';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const PAGES = {
+  'README.md': () => pageWithTables('README.md'),
+  'docs/benchmarks.md': () => pageWithTables('docs/benchmarks.md'),
   'docs/cli.md': cliPage,
   'docs/configuration.md': configurationPage,
   'docs/errors.md': errorsPage,
