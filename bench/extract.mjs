@@ -70,7 +70,9 @@ export async function measureExtracts({ quick, shapes = SHAPES, rows, repetition
     const startUpText = Object.entries(result.startUp)
       .map(([name, seconds]) => `${name} ${fixed(seconds, 2)} s`)
       .join(', ');
-    say(`\n${table}\n\nStart-up, a table of one row: ${startUpText}.\nAgain: ${result.conditions.command}\nKept:  ${kept}`);
+    say(
+      `\n${table}\n\nStart-up, a table of one row: ${startUpText}.\nAgain: ${result.conditions.command}\nKept:  ${kept}`,
+    );
   } finally {
     await rm(folder, { recursive: true });
     await server.close();

@@ -5,7 +5,8 @@ import { code, generatedFrom, prose, table } from './markdown.mjs';
 
 const EXIT_TEXTS = {
   done: 'Done. Also when the content was loaded already and nothing had to be stored.',
-  failed: 'Failed, and nothing is loaded. For `cancel`: the job had ended or was committed before.',
+  failed:
+    'Failed, and nothing is loaded; of several files, those before the fault stay, and the report names them. For `cancel`: the job had ended or was committed before.',
   usage: 'Usage or configuration; neither source nor target was read.',
   loadedWithRejects: 'Loaded, but some records were rejected.',
   inDoubt:

@@ -3,7 +3,7 @@ import type { ErrorCode, LoadReport } from '@copyline/contracts';
 /** What the process says to the shell. */
 export const EXIT = {
   done: 0,
-  /** Nothing is loaded. */
+  /** Nothing is loaded; of several files, those that the report names are. */
   failed: 1,
   /** Usage or configuration; neither source nor target was read. */
   usage: 2,

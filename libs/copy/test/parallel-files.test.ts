@@ -127,7 +127,7 @@ describe.each(anyServer())('files in parallel, on $name', (server) => {
     expect(await rows()).toHaveLength(2);
   });
 
-  it('takes a thread that dies for a load that failed, which the ledger knows of', async () => {
+  it('takes a thread that dies for a load that is in doubt, which the ledger knows of', async () => {
     const folder = await folderOf(String(GATED));
     const gate = await gated();
     const threads = new LoadThreads(new Secret(db.url()), { database: db.database });
@@ -137,8 +137,8 @@ describe.each(anyServer())('files in parallel, on $name', (server) => {
     await gate.reached();
     await threads[Symbol.asyncDispose]();
     expect(await loading).toMatchObject({
-      report: { status: 'failed', rowsLoaded: 0 },
-      error: { code: 'INTERNAL', commitState: 'unknown' },
+      report: { status: 'in-doubt', rowsLoaded: 0 },
+      error: { code: 'IN_DOUBT', commitState: 'unknown' },
     });
     await gate.release();
     // Its session is about to notice that nobody is there, and may hold the claim until then.

@@ -6,7 +6,7 @@ import { colour } from './terminal.ts';
 
 const STATE_TEXTS: Readonly<Record<CommitState, string | undefined>> = {
   none: undefined,
-  rolled_back: 'rolled back, nothing is loaded',
+  rolled_back: 'rolled back, nothing of it is loaded',
   committed: 'committed',
   unknown: 'not known whether it is loaded',
 };

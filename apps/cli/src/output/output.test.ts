@@ -79,7 +79,7 @@ describe('an error', () => {
         '  where     a\\x1b[31m.csv, record 1,000, line 1,001, byte 5',
         '  value     3,x',
         '  expected  3 fields',
-        '  state     rolled back, nothing is loaded',
+        '  state     rolled back, nothing of it is loaded',
         '  next      Look for an unquoted delimiter or line end, or set --delimiter.',
       ].join('\n'),
     );

@@ -25,8 +25,9 @@ export const CONNECTION_ERRORS = define({
   },
   CONNECTION_LOST: {
     retry: 'retry',
-    meaning: 'The connection ended before the server had answered; the transaction is rolled back.',
-    advice: 'Run the same command again; the ledger prevents a second copy.',
+    meaning: 'The connection ended before the server had answered. A transaction is rolled back.',
+    advice:
+      'Run the same command again: no load is stored twice. A statement that changes something, sent by itself, may have been executed: look first.',
   },
   POOL_TIMEOUT: {
     retry: 'retry',

@@ -18,30 +18,47 @@ export function refusedTogether(
   return { report, error };
 }
 
+/** The load of one of several files that has not come to its good end. */
+export interface FailedLoad {
+  readonly report: LoadReport;
+  readonly error: CopylineError;
+}
+
 /**
- * A failure after some files: which are loaded belongs to what is said first.
+ * A failure of some of several files: what is known of the worst comes first, and which are loaded.
  *
- * @param loads the reports of all loads that there were
- * @param failed the one of them that failed, or what it loaded was not what it should have been
  * @param total how many files there are
+ * @param loads the reports of all loads that there were
+ * @param failed those of them that failed, or loaded what they should not have; at least one
  */
 export function stoppedTogether(
   source: string,
   total: number,
   loads: readonly LoadReport[],
-  failed: LoadReport,
-  cause: CopylineError,
+  failed: readonly [FailedLoad, ...FailedLoad[]],
 ): LoadOutcome {
-  const { code, sqlstate, commitState, advice, place, message } = cause;
-  const loaded = loads.filter((load) => load.status === 'loaded').length;
-  const count = `${String(loaded)} of ${String(total)} files`;
-  const error = new CopylineError(code, `${count} are loaded; then: ${message}`, {
-    ...{ cause, commitState, ...place, located: cause.located },
-    advice: loaded === 0 ? advice : `${advice} Then load all again: those are skipped.`,
-    ...(sqlstate === undefined ? {} : { sqlstate }),
-  });
+  // What nobody knows the outcome of must be looked at before anything is tried again.
+  const worst = failed.find(({ report }) => report.status === 'in-doubt') ?? failed[0];
+  const { code, sqlstate, commitState, advice, place, message } = worst.error;
   const all = together(source, loads);
-  const status = failed.status === 'loaded' ? 'failed' : failed.status;
+  const loaded = loads.filter((load) => load.status === 'loaded').length;
+  const others = failed
+    .filter((each) => each !== worst)
+    .map((each) => `; ${each.report.source} ended with ${each.error.code}`);
+  const again =
+    all.guarantee === 'exactly-once'
+      ? 'Then load all again: those are skipped.'
+      : 'Then load the others only: without a ledger, what is loaded would be stored again.';
+  const error = new CopylineError(
+    code,
+    `${String(loaded)} of ${String(total)} files are loaded; then: ${message}${others.join('')}`,
+    {
+      ...{ cause: worst.error, commitState, ...place, located: worst.error.located },
+      advice: loaded === 0 ? advice : `${advice} ${again}`,
+      ...(sqlstate === undefined ? {} : { sqlstate }),
+    },
+  );
+  const status = worst.report.status === 'loaded' ? 'failed' : worst.report.status;
   return { report: { ...all, status, error: reportError(error) }, error };
 }
 

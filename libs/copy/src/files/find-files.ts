@@ -32,6 +32,7 @@ export async function findFiles(
       paths.set(resolve(name), name);
       continue;
     }
+    const skipped: Warning[] = [];
     let count = 0;
     for (const path of found) {
       const reason = isMarker(path, readiness) ? '' : await incompleteness(path, readiness);
@@ -39,12 +40,12 @@ export async function findFiles(
         count += 1;
         if (!paths.has(resolve(path))) paths.set(resolve(path), path);
       } else if (reason !== '') {
-        warnings.push({ code: 'FILE_SKIPPED', message: `${path} is not loaded: ${reason}` });
+        skipped.push({ code: 'FILE_SKIPPED', message: `${path} is not loaded: ${reason}` });
       }
     }
+    warnings.push(...skipped);
     if (count > 0) continue;
-    const left =
-      warnings.length === 0 ? '' : `; ${warnings.map((each) => each.message).join('; ')}`;
+    const left = skipped.map(({ message }) => `; ${message}`).join('');
     throw new CopylineError('NO_FILES', `No file is meant by ${name}${left}`, { source: name });
   }
   return { paths: [...paths.values()], warnings };

@@ -2,7 +2,7 @@ import type { CopylineError, LoadReport, LoadSpecInput } from '@copyline/contrac
 import type { Secret } from '@copyline/dws-client';
 
 import { runLoad, type LoadDeps, type LoadOutcome } from '../run-load.ts';
-import { stoppedTogether, together } from './combined-report.ts';
+import { stoppedTogether, together, type FailedLoad } from './combined-report.ts';
 import { CombinedProgress } from './combined-progress.ts';
 import { LoadThreads } from './load-threads.ts';
 
@@ -41,7 +41,7 @@ export async function loadEach(
   const progress = await CombinedProgress.of(specs, deps.onProgress);
   await using threads = parallel && new LoadThreads(parallel.conninfo, deps);
   const reports: LoadReport[] = [];
-  let stopped: { readonly report: LoadReport; readonly error: CopylineError } | undefined;
+  const failed: FailedLoad[] = [];
 
   const loadOne = async (i: number, input: LoadSpecInput): Promise<void> => {
     const onProgress = progress.follow(i);
@@ -51,17 +51,17 @@ export async function loadEach(
         : await threads.run(input, onProgress, signal);
     reports[i] = report;
     const fault = error ?? (await judge?.(i, report));
-    if (fault !== undefined) stopped ??= { report, error: fault };
+    if (fault !== undefined) failed.push({ report, error: fault });
   };
   const waiting = specs.entries();
   const loadNext = async (): Promise<boolean> => {
     const next = waiting.next();
     if (next.done === true) return false;
     await loadOne(...next.value);
-    return stopped === undefined;
+    return failed.length === 0;
   };
   const loadRest = async (): Promise<void> => {
-    let goesOn = stopped === undefined;
+    let goesOn = failed.length === 0;
     while (goesOn) goesOn = await loadNext();
   };
   // The types of a table that is created are those of the first file.
@@ -70,9 +70,10 @@ export async function loadEach(
 
   // Without the holes of those that were not begun.
   const loads = reports.flat();
+  const [first, ...others] = failed;
   const { report, error } =
-    stopped === undefined
+    first === undefined
       ? { report: together(source, loads), error: undefined }
-      : stoppedTogether(source, specs.length, loads, stopped.report, stopped.error);
+      : stoppedTogether(source, specs.length, loads, [first, ...others]);
   return { report: { ...report, durationMs: Math.round(performance.now() - startedAt) }, error };
 }

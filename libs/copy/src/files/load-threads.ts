@@ -1,9 +1,4 @@
-import {
-  CopylineError,
-  type CopylineErrorOptions,
-  type LoadReport,
-  type LoadSpecInput,
-} from '@copyline/contracts';
+import { CopylineError, type LoadReport, type LoadSpecInput } from '@copyline/contracts';
 import { abortReason, type Secret } from '@copyline/dws-client';
 import { on } from 'node:events';
 import { createRequire } from 'node:module';
@@ -53,7 +48,7 @@ export class LoadThreads implements AsyncDisposable {
     };
   }
 
-  /** As `runLoad`: never throws. A thread that dies is a load that failed, its COMMIT sent or not. */
+  /** As `runLoad`: never throws. A thread that dies leaves a load that is in doubt. */
   async run(
     input: LoadSpecInput,
     onProgress: (progress: LoadProgress) => void,
@@ -97,12 +92,11 @@ export class LoadThreads implements AsyncDisposable {
     return thread;
   }
 
+  /** Whether COMMIT was sent, only the ledger knows. */
   #lost(input: LoadSpecInput, cause?: unknown): LoadOutcome {
-    const options: CopylineErrorOptions = {
+    const error = new CopylineError('IN_DOUBT', 'The thread of the load has ended', {
       ...{ cause, source: input.source.path, commitState: 'unknown' },
-      advice: 'Load it again: the ledger knows whether it is loaded.',
-    };
-    const error = new CopylineError('INTERNAL', 'The thread of the load has ended', options);
+    });
     const recorder = new LoadRecorder(input, this.#deps.database, undefined);
     return { report: recorder.failed(error), error };
   }

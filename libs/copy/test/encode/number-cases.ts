@@ -218,6 +218,7 @@ export const NUMBER_CASES: readonly TypeCase[] = [
     canonical: (c) => c.pick(['t', 'f', 'true', 'false', '1', '0', 'yes', 'NO', 'On', 'off', 'FA']),
     unusual: (c) =>
       `${c.pick([' ', '\t', ''])}${c.pick(['t', 'false', '1', 'YES'])}${c.pick([' ', '\n', '\r'])}`,
+    none: { asked: 'its words are few, and white space around them is skipped' },
     values: [
       'of',
       'o',
