@@ -84,6 +84,24 @@ export class CopylineError extends Error {
   }
 }
 
+/**
+ * An error about data, of which a file may have a hundred thousand: without a stack, which says nothing
+ * then and takes 50 µs, five times as long as all else about a rejected record.
+ */
+export function dataError(
+  code: ErrorCode,
+  message: string,
+  options: CopylineErrorOptions,
+): CopylineError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return new CopylineError(code, message, options);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** The error as a {@link CopylineError}: itself, or wrapped as `INTERNAL` with the cause kept. */
 export function asCopylineError(error: unknown): CopylineError {
   if (error instanceof CopylineError) return error;

@@ -1,7 +1,7 @@
 // Errors
 export { ERROR_GROUPS, ERRORS } from './errors.ts';
 export type { ErrorCode, RetryClass } from './errors.ts';
-export { asCopylineError, CopylineError } from './copyline-error.ts';
+export { asCopylineError, CopylineError, dataError } from './copyline-error.ts';
 export type {
   CommitState,
   CopylineErrorOptions,

@@ -1,4 +1,4 @@
-import { CopylineError, type ErrorCode } from '@copyline/contracts';
+import { dataError, type CopylineError, type ErrorCode } from '@copyline/contracts';
 
 import { delimiterAdvice } from './delimiter-advice.ts';
 import { excerptOf } from './excerpt.ts';
@@ -35,7 +35,7 @@ export interface FaultSite {
 /** The error for a fault, with its place in the file. */
 export function errorOf(fault: ScanFault, site: FaultSite): CopylineError {
   const { code, message, at, field, excerptFrom = site.start, expected, advice } = fault;
-  return new CopylineError(code, message, {
+  return dataError(code, message, {
     record: site.record,
     line: site.line,
     byteOffset: site.base + at,

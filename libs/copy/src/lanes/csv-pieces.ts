@@ -1,4 +1,4 @@
-import { CopylineError } from '@copyline/contracts';
+import { CopylineError, dataError } from '@copyline/contracts';
 
 import { excerptOf } from '../csv/excerpt.ts';
 import { RefusingScanner } from '../csv/refusing-scanner.ts';
@@ -173,7 +173,7 @@ function refusedValue(
 ): CopylineError {
   const { field, sqlstate, reason } = binary.refusal(record, window);
   const start = record.fieldStart(field);
-  return new CopylineError('VALUE_REFUSED', reason, {
+  return dataError('VALUE_REFUSED', reason, {
     sqlstate,
     record: record.record,
     line: record.line,
