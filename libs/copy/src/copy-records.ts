@@ -5,7 +5,7 @@ import type { ScanPosition } from './csv/scanning.ts';
 import { encoderFor, type FieldEncoder } from './encode/index.ts';
 import type { Execution } from './execution.ts';
 import { CopyTrail } from './lanes/checkpoints.ts';
-import { copyChunks } from './lanes/copy-chunks.ts';
+import { copyChunks, StagedChunks } from './lanes/copy-chunks.ts';
 import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
 import { csvPieces, type Piece } from './lanes/csv-pieces.ts';
 import { encodeValue } from './lanes/binary-rows.ts';
@@ -19,6 +19,7 @@ import type { LanePlan } from './plan/plan-lane.ts';
 import type { RejectPlan } from './plan/plan-rejects.ts';
 import type { Reject } from './rejects/reject.ts';
 import type { RejectLog } from './rejects/reject-log.ts';
+import { ChunksWithout, RecordRefused } from './rejects/restart-without.ts';
 import { RowStage } from './rejects/row-stage.ts';
 import type { ContentDigest } from './source/content-digest.ts';
 import { rejectInEncoding } from './source/encode-back.ts';
@@ -37,7 +38,7 @@ type Producer = (
 /** What copying needs of a run. */
 export type CopyRun = Pick<
   Execution,
-  'plan' | 'facts' | 'loadId' | 'file' | 'connection' | 'recorder' | 'signal'
+  'plan' | 'facts' | 'loadId' | 'file' | 'connection' | 'recorder' | 'signal' | 'leftOut'
 >;
 
 /**
@@ -45,6 +46,7 @@ export type CopyRun = Pick<
  *
  * @param log takes what is refused; in continue mode only
  * @throws CopylineError with its place in the source
+ * @throws RecordRefused where the load must start again: see `restartWithout`
  */
 export async function copyRecords(
   run: CopyRun,
@@ -119,13 +121,14 @@ async function copyStrictly(
 
 /** What is refused becomes a reject, and the load goes on. */
 async function copyGoingOn(
-  { plan, facts, file, connection, recorder, signal }: CopyRun,
+  run: CopyRun,
   produce: Producer,
   { stage: stagePlan, statementBefore }: RejectPlan,
   log: RejectLog,
 ): Promise<CopiedRows> {
+  const { plan, facts, file, connection, recorder, signal } = run;
   if (statementBefore !== undefined) await connection.query(statementBefore);
-  const stage = new RowStage(connection, stagePlan, plan, signal);
+  const stage = stagePlan && new RowStage(connection, stagePlan, plan, signal);
   let refused: Reject[] = [];
   const pieces = produce((reject) => refused.push(reject));
   try {
@@ -136,24 +139,24 @@ async function copyGoingOn(
         refused = [];
         return taken;
       },
-      statements: plan.copyStatements,
-      connection,
-      stage,
+      store: stage
+        ? new StagedChunks(connection, plan.copyStatements, stage, signal)
+        : new ChunksWithout(run),
       log,
       // How many bytes the scanner will have read in all is known of a file that is read as it is.
       sourceBytes: isReadAsItIs(plan.reading) ? plan.reading.end : undefined,
       inFile: inFile(plan, facts.source.head.dataStart.lineEnd),
-      signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);
       },
     });
     // What was left for later, because a later row might have mended it, is judged now.
-    if (!log.hasEnough) await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
-    await stage.drop();
+    if (stage && !log.hasEnough) await connection.query('SET CONSTRAINTS ALL IMMEDIATE');
+    await stage?.drop();
     await log.finish();
     return copied;
   } catch (error) {
+    if (error instanceof RecordRefused) throw error;
     throw (await unlessChanged(asCopylineError(error), file)).with({ source: file.name });
   } finally {
     await pieces.return();

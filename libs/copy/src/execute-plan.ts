@@ -15,6 +15,7 @@ import {
   publishRejects,
   rejectLog,
 } from './rejects/publish-rejects.ts';
+import { restartWithout } from './rejects/restart-without.ts';
 import { settleCommit } from './settle-commit.ts';
 import { waitForClaim } from './wait-for-claim.ts';
 import { createContentDigest, digestContent } from './source/content-digest.ts';
@@ -43,8 +44,14 @@ export async function executePlan(execution: Execution): Promise<LoadReport> {
 }
 
 async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
-  const { recorder, connection } = execution;
+  const { recorder } = execution;
   recorder.warn('NO_LEDGER', 'Without a ledger a repeated load stores the rows again');
+  const counts = await restartWithout(execution, () => storeWithoutLedger(execution));
+  return recorder.loaded(counts);
+}
+
+async function storeWithoutLedger(execution: Execution): Promise<LoadCounts> {
+  const { connection } = execution;
   const files = await openRejectFiles(execution);
   try {
     const counts = await connection.transaction(
@@ -52,11 +59,11 @@ async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
       transactionOptions(execution),
     );
     await files?.publish();
-    return recorder.loaded(counts);
+    return counts;
   } catch (error) {
     await files?.discard();
-    const known = asCopylineError(error);
-    throw known.code === 'COMMIT_UNKNOWN' ? inDoubtWithoutLedger(known) : error;
+    const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
+    throw isLost ? inDoubtWithoutLedger(error) : error;
   }
 }
 
@@ -93,10 +100,12 @@ async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<L
 
   let counts: LoadCounts | undefined;
   try {
-    counts = await execution.connection.transaction(async () => {
-      counts = await storeAndComplete(execution, claimed);
-      return counts;
-    }, transactionOptions(execution));
+    counts = await restartWithout(execution, () =>
+      execution.connection.transaction(async () => {
+        counts = await storeAndComplete(execution, claimed);
+        return counts;
+      }, transactionOptions(execution)),
+    );
   } catch (error) {
     if (error instanceof ContentKnown) {
       return await finishAsDuplicate(execution, ledger, identity, plan, error.digest);

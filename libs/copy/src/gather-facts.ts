@@ -62,8 +62,8 @@ export async function gatherFacts(
   };
   const columns = isNew ? await inferColumns(spec, source, file, onProgress, signal) : undefined;
   const inferred = columns?.map(({ type }) => type);
-  // What a plan refuses anyway need not be asked, in SQL that such a server may not know.
-  const mayReject = spec.onError === 'continue' && session.can.copyUnderSavepoint;
-  const rejects = mayReject ? await readRejectFacts(connection, table?.oid ?? 0) : undefined;
+  // What is about the stage is asked where there can be one; other servers may not know the SQL.
+  const mayStage = spec.onError === 'continue' && session.can.copyUnderSavepoint;
+  const rejects = mayStage ? await readRejectFacts(connection, table?.oid ?? 0) : undefined;
   return { session, table, schemaExists, source, ledger, inferred, rejects };
 }

@@ -18,6 +18,16 @@ export interface CopyContext {
   readonly column: string | undefined;
 }
 
+/** What an error says of the place in a COPY; `undefined` when it names no line of it. */
+export function copyContextOf(
+  error: CopylineError,
+  table: string,
+  columns: readonly string[],
+): CopyContext | undefined {
+  const context = diagnosticsOf(error)?.context;
+  return context === undefined ? undefined : parseCopyContext(context, table, columns);
+}
+
 /**
  * Reads `COPY orders, line 3, column qty: "abc"`. The server translates the words, so only the
  * positions count: the table, the first number, the name of a column that is known.
@@ -72,9 +82,7 @@ export async function locateServerError(
   plan: LoadPlan,
   trail: CopyTrail,
 ): Promise<CopylineError> {
-  const context = diagnosticsOf(error)?.context;
-  if (context === undefined) return error;
-  const place = parseCopyContext(context, plan.target.name, plan.columns);
+  const place = copyContextOf(error, plan.target.name, plan.columns);
   if (place === undefined) return error;
   if (plan.parquet !== undefined) return inRowGroup(error, plan.parquet.footer, trail, place);
   const from = trail.checkpoints.findLast(({ serverLines }) => serverLines.last < place.line);

@@ -183,6 +183,7 @@ export async function prepareLoad(
     connection,
     recorder,
     signal,
+    leftOut: [],
     connect: () => deps.connect(),
     whenBusy: deps.whenBusy ?? { action: 'fail', timeoutMs: 0 },
     settleTimeoutMs: deps.settleTimeoutMs ?? SETTLE_TIMEOUT_MS,

@@ -21,6 +21,7 @@ import { planLoad } from './plan/plan-load.ts';
 import { parseTableName } from './plan/table-name.ts';
 import { openRejectFiles, rejectLog } from './rejects/publish-rejects.ts';
 import { assertRejectsFile } from './rejects/reject-files.ts';
+import { restartWithout } from './rejects/restart-without.ts';
 import { parseSpec } from './run-load.ts';
 import { LocalFile } from './source/local-file.ts';
 
@@ -91,17 +92,21 @@ async function run(
   const facts = await gatherFacts(spec, table, context);
   const plan = planLoad(spec, table, facts);
   recorder.begin(plan, '');
-  const files = await openRejectFiles({ plan, facts, file });
-  const copying = { plan, facts, loadId: randomUUID(), file, connection, recorder, signal };
-  const log = rejectLog(plan, files, { shown: LISTED, enough: deps.maxErrors ?? Infinity });
-  try {
-    const counts = await rolledBack(connection, () => copyRecords(copying, undefined, log));
-    await files?.publish();
-    return { counts, isComplete: counts.bytesRead === file.version.bytes };
-  } catch (error) {
-    await files?.discard();
-    throw error;
-  }
+  const loadId = randomUUID();
+  const copying = { plan, facts, loadId, file, connection, recorder, signal, leftOut: [] };
+  const counts = await restartWithout(copying, async () => {
+    const files = await openRejectFiles({ plan, facts, file });
+    const log = rejectLog(plan, files, { shown: LISTED, enough: deps.maxErrors ?? Infinity });
+    try {
+      const found = await rolledBack(connection, () => copyRecords(copying, undefined, log));
+      await files?.publish();
+      return found;
+    } catch (error) {
+      await files?.discard();
+      throw error;
+    }
+  });
+  return { counts, isComplete: counts.bytesRead === file.version.bytes };
 }
 
 /** Runs work in a transaction that is rolled back whatever happens. */

@@ -4,7 +4,7 @@ import { csvOutputSchema } from '@copyline/contracts';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 
-import { ledgerScript, loadFiles, runLoad, validateLoad } from '../src/index.ts';
+import { ledgerScript, loadFiles, runLoad } from '../src/index.ts';
 import { useLoading } from './csv-loading.ts';
 import { headerLine } from '../src/extract/header-line.ts';
 import { expectNothingPublished, useExtracting } from './extracting.ts';
@@ -98,25 +98,6 @@ describe('what a GaussDB(DWS) does not have is not asked of it', () => {
     expect(error?.message).toContain('COPY under a savepoint');
     expect(await db.sql('select state from load')).toEqual([]);
     expect((await load(false)).report).toMatchObject({ error: null, rowsLoaded: 4 });
-  });
-
-  it('continue mode is refused before anything is read', async () => {
-    const { db } = loading;
-    await db.sql(TABLE);
-    const path = await loading.write(FILE);
-    const validating = validateLoad(
-      { source: { path }, into: `${db.schema}.t`, ledgerSchema: db.schema },
-      { connect: () => connect({ target: db.url() }), database: db.database },
-    );
-    for (const error of [
-      (await loading.load(path, { onError: 'continue' })).error,
-      (await validating).report.error,
-    ]) {
-      expect(error).toMatchObject({
-        code: 'REJECTS_UNSUPPORTED',
-        message: expect.stringContaining('COPY under a savepoint') as string,
-      });
-    }
   });
 
   it('an extract has its header, and loads back', async () => {

@@ -55,7 +55,7 @@ function dirtyFile(): {
   return { content: Buffer.from(content, 'latin1'), refused, bad };
 }
 
-// The face has none of it, which dws-face.test.ts shows.
+// On the face it is another way to the same outcome: dws-face-rejects.test.ts.
 describe.each(postgresServers())('continue mode on $name', (server) => {
   const loading = useLoading(server);
   const stored = () => loading.db.sql<{ a: number }>('select a from t order by a');

@@ -48,6 +48,13 @@ export const TARGET_ERRORS = define({
     meaning: 'The target cannot be loaded with --on-error continue; the message says why.',
     advice: 'Load with --on-error abort, or change what the message names.',
   },
+  REFUSALS_UNBOUNDED: {
+    retry: 'never',
+    meaning:
+      'The server refused more records than a load can leave out where COPY has no savepoints and each of them is another start.',
+    advice:
+      'Correct the records that the report lists and others like them; `copyline validate` lists more. Or load into a table whose columns take everything, and judge the rows there.',
+  },
   COUNT_MISMATCH: {
     retry: 'never',
     meaning:

@@ -1,3 +1,5 @@
+import type { Connection } from '@copyline/dws-client';
+
 import { countBytes } from '../csv/field-text.ts';
 import type { ScanPosition } from '../csv/scanning.ts';
 import type { Reject } from '../rejects/reject.ts';
@@ -88,6 +90,17 @@ export class Chunk {
     };
   }
 
+  /** The row that a record of the source has become; `undefined` when it is no row of the chunk. */
+  rowOf(record: number): number | undefined {
+    const piece = this.#pieces.findLast(({ position }) => position.records < record);
+    if (piece === undefined) return undefined;
+    const wanted = record - piece.position.records;
+    // There are fewer rows than records where some were refused.
+    let at = Math.min(wanted, piece.index.count) - 1;
+    while (at >= 0 && piece.index.row(at).record > wanted) at -= 1;
+    return at >= 0 && piece.index.row(at).record === wanted ? piece.before + at : undefined;
+  }
+
   /**
    * The row that the server means by a line of a COPY of the rows from `from` on. In CSV it counts a
    * line for each record and for each line break in quotes: see `ServerLines`.
@@ -120,6 +133,34 @@ export class Chunk {
     if (piece === undefined) throw new RangeError(`The chunk has no row ${String(row)}`);
     return piece;
   }
+}
+
+/** Stores the rows of chunks, one chunk after the other. */
+export interface ChunkStore {
+  /**
+   * Those that are refused are added to the chunk's rejects.
+   *
+   * @returns the server's count of rows
+   * @throws CopylineError what is not the fault of a record
+   */
+  store(chunk: Chunk): Promise<number>;
+}
+
+/** Sends the rows `[from…to)` of a chunk with one COPY. @returns the server's count */
+export function copyRows(
+  connection: Connection,
+  statement: string,
+  chunk: Chunk,
+  { from, to }: { readonly from: number; readonly to: number },
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  return connection.copyIn(
+    statement,
+    async (sink) => {
+      for (const bytes of chunk.bytes(from, to)) await sink.write(bytes);
+    },
+    signal === undefined ? {} : { signal },
+  );
 }
 
 function withoutLineEnd(bytes: Buffer): Buffer {

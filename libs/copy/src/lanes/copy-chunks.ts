@@ -3,9 +3,10 @@ import type { Connection } from '@copyline/dws-client';
 import { isRecordError } from '../rejects/record-errors.ts';
 import type { Reject } from '../rejects/reject.ts';
 import type { RejectLog } from '../rejects/reject-log.ts';
+import { RecordRefused } from '../rejects/restart-without.ts';
 import type { RowStage } from '../rejects/row-stage.ts';
 import type { CopyForm } from './checkpoints.ts';
-import { Chunk } from './chunk.ts';
+import { Chunk, copyRows, type ChunkStore } from './chunk.ts';
 import type { CopiedRows } from './copy-pieces.ts';
 import type { Piece } from './csv-pieces.ts';
 
@@ -21,40 +22,42 @@ export interface CopyChunksInput {
   readonly pieces: AsyncIterator<Piece, void>;
   /** Takes what the producer of the pieces has refused since the last time. */
   readonly takeRejects: () => Reject[];
-  readonly statements: Readonly<Record<CopyForm, string>>;
-  readonly connection: Connection;
-  readonly stage: RowStage;
+  readonly store: ChunkStore;
   readonly log: RejectLog;
   /** What the pieces are made of, in bytes; `undefined` where that is not known before the end. */
   readonly sourceBytes: number | undefined;
   /** A reject as one of the file, where the records are made of something else. */
   readonly inFile?: ((reject: Reject) => Reject) | undefined;
-  readonly signal: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number, rowsParsed: number) => void;
 }
 
 /**
- * Sends pieces to the server in chunks, each under a savepoint. Of a chunk that the server refuses, the
- * rows are looked at by way of the stage; those that cannot be stored become rejects.
+ * Sends pieces to the server in chunks. What is refused of them becomes rejects.
  *
  * @throws CopylineError what is not the fault of a record; `REJECT_LIMIT_EXCEEDED`
+ * @throws RecordRefused from a store that cannot go on
  */
 export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
-  const { log, sourceBytes = Infinity, inFile = (reject: Reject): Reject => reject } = input;
+  const { store, log, sourceBytes = Infinity, inFile = (reject: Reject): Reject => reject } = input;
   const copied = { bytesRead: 0, rowsParsed: 0, rowsBinary: 0, rowsText: 0, rowsStored: 0 };
   const chunks = gather(input);
-  const sender = new ChunkSender(input);
   let ahead = nextOf(chunks);
   try {
     for (let chunk = await ahead; chunk !== undefined; chunk = await ahead) {
       ahead = nextOf(chunks);
       const { form, rows, bytesRead, rowsParsed, sourceEnd, rejects } = chunk;
+      const reached = { rowsParsed, bytesLeft: sourceBytes - sourceEnd };
       const before = rejects.length;
-      copied.rowsStored += await sender.store(chunk);
+      try {
+        copied.rowsStored += await store.store(chunk);
+      } catch (error) {
+        // Nothing of this pass is kept, but too many are too many.
+        if (error instanceof RecordRefused) log.note(inOrder(rejects).map(inFile), reached);
+        throw error;
+      }
       copied[form === 'binary' ? 'rowsBinary' : 'rowsText'] += rows - (rejects.length - before);
       Object.assign(copied, { bytesRead, rowsParsed });
-      rejects.sort((a, b) => a.record - b.record);
-      await log.add(rejects.map(inFile), { rowsParsed, bytesLeft: sourceBytes - sourceEnd });
+      await log.add(inOrder(rejects).map(inFile), reached);
       input.onProgress(bytesRead, rowsParsed);
       if (log.hasEnough) break;
     }
@@ -69,36 +72,41 @@ export async function copyChunks(input: CopyChunksInput): Promise<CopiedRows> {
   return copied;
 }
 
-/** Stores chunks: at once, or by way of the stage where rows are refused. */
-class ChunkSender {
-  readonly #input: CopyChunksInput;
+/** Stores chunks under savepoints: at once, or by way of the stage where rows are refused. */
+export class StagedChunks implements ChunkStore {
+  readonly #connection: Connection;
+  readonly #statements: Readonly<Record<CopyForm, string>>;
+  readonly #stage: RowStage;
+  readonly #signal: AbortSignal | undefined;
   /** The last chunk had rows that the target refused: the next one may be spared the attempt. */
   #isTroubled = false;
 
-  constructor(input: CopyChunksInput) {
-    this.#input = input;
+  constructor(
+    connection: Connection,
+    statements: Readonly<Record<CopyForm, string>>,
+    stage: RowStage,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#connection = connection;
+    this.#statements = statements;
+    this.#stage = stage;
+    this.#signal = signal;
   }
 
-  /** @returns the server's count of rows; those that it refused are added to the chunk's rejects */
   async store(chunk: Chunk): Promise<number> {
-    const { connection, statements, stage, signal } = this.#input;
     if (chunk.rows === 0) return 0;
     if (!this.#isTroubled) {
+      const statement = this.#statements[chunk.form];
+      const all = { from: 0, to: chunk.rows };
       try {
-        return await connection.transaction(() =>
-          connection.copyIn(
-            statements[chunk.form],
-            async (sink) => {
-              for (const bytes of chunk.bytes(0, chunk.rows)) await sink.write(bytes);
-            },
-            signal === undefined ? {} : { signal },
-          ),
+        return await this.#connection.transaction(() =>
+          copyRows(this.#connection, statement, chunk, all, this.#signal),
         );
       } catch (error) {
         if (!isRecordError(error)) throw error;
       }
     }
-    const { stored, refusedByTarget } = await stage.store(chunk, this.#isTroubled);
+    const { stored, refusedByTarget } = await this.#stage.store(chunk, this.#isTroubled);
     this.#isTroubled = refusedByTarget > 0;
     return stored;
   }
@@ -122,6 +130,10 @@ async function* gather({
     }
   }
   if (chunk.rowsParsed > 0 || chunk.bytesRead > 0) yield chunk;
+}
+
+function inOrder(rejects: readonly Reject[]): Reject[] {
+  return [...rejects].sort((a, b) => a.record - b.record);
 }
 
 async function nextOf<T>(items: AsyncIterator<T, void>): Promise<T | undefined> {

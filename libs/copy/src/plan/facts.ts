@@ -23,7 +23,7 @@ export interface LoadFacts {
   readonly inferred: readonly TableType[] | undefined;
   /** `undefined` when the load runs without a ledger. */
   readonly ledger: LedgerFacts | undefined;
-  /** Only of a load in continue mode. */
+  /** Only of a load in continue mode, where the server has COPY under a savepoint. */
   readonly rejects?: RejectFacts | undefined;
 }
 

@@ -15,8 +15,11 @@ export interface RejectPlan {
   readonly file: string | undefined;
   /** Before the first row; judges constraints early that nothing could mend later. */
   readonly statementBefore: string | undefined;
-  /** A temporary table with the types of the target and none of its constraints. */
-  readonly stage: StagePlan;
+  /**
+   * A temporary table with the types of the target and none of its constraints; `undefined` on a server
+   * without COPY under a savepoint, where the load starts again without what is refused.
+   */
+  readonly stage: StagePlan | undefined;
 }
 
 export interface StagePlan {
@@ -42,27 +45,30 @@ export function planRejects(
   mapping: ColumnMapping,
 ): RejectPlan | undefined {
   if (spec.onError !== 'continue') return undefined;
-  if (!facts.session.can.copyUnderSavepoint) {
-    throw unsupported('the server has no COPY under a savepoint');
-  }
-  if (facts.rejects === undefined) return undefined;
-  const { reading } = facts.source.head;
+  const { session, source, rejects } = facts;
+  const { reading } = source.head;
   const keepsRecords =
     reading.tolerant === undefined &&
     (reading.format !== 'jsonl' || reading.json?.keepsLine === true);
-  const obstacle = keepsRecords
-    ? obstacleOf(facts.rejects)
-    : 'the file is rewritten while it is read, so the bytes of a refused record are not known';
+  if (!keepsRecords) {
+    throw unsupported(
+      'the file is rewritten while it is read, so the bytes of a refused record are not known',
+    );
+  }
+  const kept = { limit: spec.rejectLimit, file: spec.rejectsFile };
+  if (!session.can.copyUnderSavepoint || rejects === undefined) {
+    return { ...kept, statementBefore: undefined, stage: undefined };
+  }
+  const obstacle = obstacleOf(rejects);
   if (obstacle !== undefined) throw unsupported(obstacle);
-  const { earlyConstraints } = facts.rejects;
+  const { earlyConstraints } = rejects;
   return {
-    limit: spec.rejectLimit,
-    file: spec.rejectsFile,
+    ...kept,
     statementBefore:
       earlyConstraints.length === 0
         ? undefined
         : `SET CONSTRAINTS ${earlyConstraints.join(', ')} IMMEDIATE`,
-    stage: planStage(spec, facts, facts.rejects, target, mapping),
+    stage: planStage(spec, facts, rejects, target, mapping),
   };
 }
 

@@ -10,6 +10,12 @@ export interface RejectStore {
   finish(): Promise<void>;
 }
 
+/** A place in the file. */
+interface Reached {
+  readonly rowsParsed: number;
+  readonly bytesLeft: number;
+}
+
 /** Rejects that a report shows. */
 const SHOWN = 10;
 
@@ -50,19 +56,20 @@ export class RejectLog {
    *
    * @throws CopylineError `REJECT_LIMIT_EXCEEDED`, with the place of the last one
    */
-  async add(
-    rejects: readonly Reject[],
-    reached: { readonly rowsParsed: number; readonly bytesLeft: number },
-  ): Promise<void> {
+  async add(rejects: readonly Reject[], reached: Reached): Promise<void> {
+    this.note(rejects, reached);
+    if (rejects.length > 0) await this.#store?.add(rejects);
+  }
+
+  /** As `add`, of a transaction that is over: nothing can be kept any more. */
+  note(rejects: readonly Reject[], { rowsParsed, bytesLeft }: Reached): void {
     for (const reject of rejects) {
       this.count += 1;
       if (this.first.length < this.#shown) this.first.push(rejectReport(reject));
     }
-    const { rowsParsed, bytesLeft } = reached;
     if (this.#allowance.isPassed(this.count, rowsParsed, bytesLeft)) {
       throw this.#exceeded(rowsParsed, rejects.at(-1));
     }
-    if (rejects.length > 0) await this.#store?.add(rejects);
   }
 
   async finish(): Promise<void> {

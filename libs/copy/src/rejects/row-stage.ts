@@ -1,14 +1,13 @@
 import type { CopylineError } from '@copyline/contracts';
-import { abortReason, diagnosticsOf, type Connection } from '@copyline/dws-client';
+import { abortReason, type Connection } from '@copyline/dws-client';
 
 import { cancelOnAbort } from '../extract/stop-signal.ts';
-import type { Chunk } from '../lanes/chunk.ts';
-import { parseCopyContext } from '../locate-error.ts';
+import { copyRows, type Chunk } from '../lanes/chunk.ts';
+import { copyContextOf, type CopyContext } from '../locate-error.ts';
 import type { LoadPlan } from '../plan/plan-load.ts';
 import type { StagePlan } from '../plan/plan-rejects.ts';
-import { fieldPlace } from './field-place.ts';
 import { isRecordError } from './record-errors.ts';
-import type { Reject } from './reject.ts';
+import { refusalOf, refusedRow, type Refusal } from './refused-row.ts';
 
 interface StoredRow {
   readonly nth: bigint | null;
@@ -67,7 +66,8 @@ export class RowStage {
         stored = Number(row.stored);
       } else {
         refusedByTarget += 1;
-        this.#refuse(chunk, staged[Number(row.nth) - 1] ?? 0, refusalOf(row), row.column);
+        const at = staged[Number(row.nth) - 1] ?? 0;
+        this.#refuse(chunk, at, refusalOf(row.state, row.message), row.column);
       }
     }
     return { stored, refusedByTarget };
@@ -109,9 +109,9 @@ export class RowStage {
     while (from < chunk.rows) {
       const refusal = refused.get(from);
       if (refusal !== undefined) {
-        const { code, sqlstate = null, message: reason } = refusal;
+        const { sqlstate = '', message } = refusal;
         const { column } = this.#contextOf(refusal) ?? {};
-        this.#refuse(chunk, from, { code, sqlstate, reason }, column);
+        this.#refuse(chunk, from, refusalOf(sqlstate, message), column);
         from += 1;
         continue;
       }
@@ -140,14 +140,9 @@ export class RowStage {
   }
 
   #copy(chunk: Chunk, from: number, to: number): Promise<number> {
+    const statement = this.#plan.copy[chunk.form];
     return this.#connection.transaction(() =>
-      this.#connection.copyIn(
-        this.#plan.copy[chunk.form],
-        async (sink) => {
-          for (const bytes of chunk.bytes(from, to)) await sink.write(bytes);
-        },
-        this.#signal === undefined ? {} : { signal: this.#signal },
-      ),
+      copyRows(this.#connection, statement, chunk, { from, to }, this.#signal),
     );
   }
 
@@ -156,33 +151,11 @@ export class RowStage {
     return line === undefined ? undefined : chunk.rowAtLine(from, line);
   }
 
-  #contextOf(error: CopylineError): ReturnType<typeof parseCopyContext> {
-    const context = diagnosticsOf(error)?.context;
-    return context === undefined
-      ? undefined
-      : parseCopyContext(context, this.#plan.name, this.#source.columns);
+  #contextOf(error: CopylineError): CopyContext | undefined {
+    return copyContextOf(error, this.#plan.name, this.#source.columns);
   }
 
-  /** Without an error for each: what they cost would be felt. */
   #refuse(chunk: Chunk, row: number, refusal: Refusal, column: string | undefined): void {
-    const { record, line, byteOffset, raw } = chunk.record(row);
-    const place = fieldPlace(raw, this.#source, column);
-    chunk.rejects.push({
-      ...refusal,
-      record,
-      line,
-      column: place.column ?? null,
-      byteOffset: byteOffset + place.byteOffset,
-      excerpt: place.excerpt,
-      raw,
-      isWhole: true,
-    });
+    chunk.rejects.push(refusedRow(chunk, row, refusal, column, this.#source));
   }
-}
-
-type Refusal = Pick<Reject, 'code' | 'sqlstate' | 'reason'>;
-
-function refusalOf({ state, message }: StoredRow): Refusal {
-  const code = state.startsWith('22') ? 'VALUE_REFUSED' : 'CONSTRAINT_VIOLATED';
-  return { code, sqlstate: state, reason: message };
 }

@@ -2,6 +2,7 @@ import { CopylineError } from '@copyline/contracts';
 
 import type { Connection } from '../connection.ts';
 import { settlesWithin } from '../in-time.ts';
+import { diagnosticsOf } from '../server-errors.ts';
 
 /** One of the driver's promises, tried on a real server. */
 export interface PromiseProbe {
@@ -11,6 +12,8 @@ export interface PromiseProbe {
 }
 
 const ROWS = 1_000;
+/** Neither first nor last, nor where a batch of rows would begin. */
+const WRONG_LINE = 777;
 /** More than all buffers on the way hold, so that the server is still at work when it is left. */
 const MANY_ROWS = 500_000;
 const ROW_BYTES = 1_000;
@@ -50,6 +53,28 @@ export const PROMISE_PROBES: readonly PromiseProbe[] = [
         assert(rows[0].tabs === BigInt(ROWS), 'the values are not those sent');
         return `${String(ROWS)} rows`;
       }),
+  },
+  {
+    // Continue mode without savepoints leaves out the record at that line.
+    check: 'COPY names the line of a row that a key refuses',
+    attempt: async (connection) => {
+      const lines = Array.from({ length: ROWS }, (_, i) => `${String(i)}\n`);
+      lines[WRONG_LINE - 1] = '0\n';
+      const error: unknown = await rolledBack(connection, async () => {
+        await connection.query('CREATE TEMPORARY TABLE copyline_doctor (id int PRIMARY KEY)');
+        await connection.copyIn('COPY copyline_doctor FROM STDIN', (sink) =>
+          sink.write(Buffer.from(lines.join(''))),
+        );
+        return '';
+      }).catch((cause: unknown) => cause);
+      const context = diagnosticsOf(error)?.context ?? '';
+      const line = /^COPY copyline_doctor, \D*(\d+)/m.exec(context)?.[1];
+      assert(
+        line === String(WRONG_LINE),
+        `it names ${line === undefined ? 'none' : `line ${line}`}`,
+      );
+      return `line ${line}`;
+    },
   },
   {
     check: 'a COPY FROM STDIN that is broken off leaves the session ready',
