@@ -8,6 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { replayRejects, runLoad, validateLoad, type LoadDeps } from '../src/index.ts';
 import { expectNothingStored, useLoading, type Loading } from './csv-loading.ts';
 import { buildDirtyFile, dirtyFile } from './dirty-files.ts';
+import { duckdbFile } from './parquet-writing.ts';
 
 /** Each is a load on either server, and on the face as many starts as it has records to refuse. */
 const FILES = process.env['COPYLINE_SOAK'] === '1' ? 300 : 24;
@@ -124,6 +125,15 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
   ] as const)('refuses what a PostgreSQL refuses: a file %s', async (_, content, spec, name) => {
     await onBoth(`${TABLE}; insert into t values (100, 'known', null)`);
     expect(await expectSame(content, spec, name)).not.toMatchObject({ rejected: 0 });
+  });
+
+  it('refuses what a PostgreSQL refuses: a Parquet file', async () => {
+    await onBoth('create table t (a int unique, b text not null)');
+    const path = await duckdbFile(
+      `select * from (values (1, 'x'), (1, 'y'), (2, NULL), (3, 'z')) v(a, b)`,
+    );
+    const outcome = await expectSame(await readFile(path), {}, 'a.parquet');
+    expect(outcome).toEqual({ rejected: 2, attempts: 3 });
   });
 
   it('refuses what a PostgreSQL refuses of random dirty files', async () => {
