@@ -2,6 +2,7 @@ import type { LoadSpecInput } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
 import { dwsFace, postgres18, startFaultProxy } from '@copyline/testkit';
 import fc from 'fast-check';
+import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
@@ -11,7 +12,7 @@ import { buildDirtyFile, dirtyFile } from './dirty-files.ts';
 import { duckdbFile } from './parquet-writing.ts';
 
 /** Each is a load on either server, and on the face as many starts as it has records to refuse. */
-const FILES = process.env['COPYLINE_SOAK'] === '1' ? 300 : 24;
+const FILES = process.env['COPYLINE_SOAK'] === '1' ? 300 : 16;
 const CONTINUE: Partial<LoadSpecInput> = { onError: 'continue' };
 
 const TABLE = 'create table t (a int primary key check (a > 0), b text not null, c date)';
@@ -140,8 +141,8 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
     await onBoth(`create table t (id int primary key, p int, day date not null,
       note text check (note <> 'bad'), other int unique)`);
     const files = dirtyFile({
-      rows: [1, 12, 60],
-      every: [2, 5, 20],
+      rows: [1, 12, 30],
+      every: [2, 5, 10],
       kinds: [
         ...(['word', 'no such day', 'asked and refused', 'no day', 'a check'] as const),
         ...(['a key again', 'a deferred key again', 'too few fields', 'nothing at all'] as const),
@@ -233,6 +234,21 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
     expect(report).toMatchObject({ status: 'interrupted', attempts: 3, rowsLoaded: 0 });
     expect(await db.sql('select from t union all select from reject')).toEqual([]);
     expect(await states()).toEqual([{ state: 'failed' }]);
+  });
+
+  it('a file that changes between two starts is not loaded', async () => {
+    await db.sql(TABLE);
+    const path = await face.write(MIXED.join('\n'));
+    let starts = 0;
+    const onProgress: LoadDeps['onProgress'] = ({ phase, bytesRead }) => {
+      if (phase !== 'copy' || bytesRead > 0) return;
+      // A record more before all others: the numbers of those that are left out mean others now.
+      if ((starts += 1) === 3) writeFileSync(path, MIXED.toSpliced(1, 0, '50,new,').join('\n'));
+    };
+    const { spec, deps: own } = run(path, CONTINUE, { onProgress });
+    const { report } = await runLoad(spec, own);
+    expect(report.error).toMatchObject({ code: 'SOURCE_CHANGED', commitState: 'rolled_back' });
+    await expectNothingStored(face, report);
   });
 
   it('a twin that loads between two starts has loaded, and the first run says so', async () => {
