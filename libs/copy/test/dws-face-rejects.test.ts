@@ -46,20 +46,20 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
   const states = () => db.sql('select state from load order by started_at');
   const onBoth = (sql: string) => Promise.all([face, plain].map((each) => each.db.sql(sql)));
 
-  /** What a file leaves on both servers: they must agree, in everything. */
+  /** What a file leaves on both servers: they must agree, in everything. @returns the number of rejects */
   async function expectSame(
     content: string | Buffer,
     spec: Partial<LoadSpecInput>,
     name?: string,
-  ): Promise<{ readonly rejected: number; readonly attempts: number }> {
+  ): Promise<number> {
     const outcome = async (loading: Loading) => {
       const path = await loading.write(content, name);
       const report = await loading.load(path, { ...CONTINUE, ...spec, force: true });
       const { error, rowsParsed, rowsLoaded, rowsRejected, rowsSuppressed } = report;
       const own = { error, rowsParsed, rowsLoaded, rowsRejected, rowsSuppressed };
-      const rejects = await loading.db.sql(
+      const rejects = await loading.db.sql<{ sqlstate: string | null }>(
         `select record, line, byte_offset, column_name, code, sqlstate, reason, excerpt, raw, is_whole
-           from reject join load using (load_id) where load_id = $1 order by record`,
+           from reject where load_id = $1 order by record`,
         [report.loadId],
       );
       const shown = report.rejects;
@@ -70,7 +70,9 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
     expect(here.report.error).toBeNull();
     expect(there.kept).toEqual(here.kept);
     expect(here.kept.rejects).toHaveLength(here.report.rowsRejected);
-    return { rejected: there.report.rowsRejected, attempts: there.report.attempts };
+    const byServer = there.kept.rejects.filter(({ sqlstate }) => sqlstate !== null);
+    expect(there.report.attempts).toBe(1 + byServer.length);
+    return there.report.rowsRejected;
   }
 
   it('leaves out what the server refuses, one record with each start', async () => {
@@ -115,26 +117,29 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
   });
 
   it.each([
-    ['in the byte lane', MIXED.join('\r\n'), { lane: 'byte' }, 'a.csv'],
-    ['in another encoding', Buffer.from(`\ufeff${MIXED.join('\n')}`, 'utf16le'), {}, 'a.csv'],
+    ['in the byte lane', MIXED.join('\r\n'), { lane: 'byte' }, 'a.csv', 8],
+    ['in another encoding', Buffer.from(`\ufeff${MIXED.join('\n')}`, 'utf16le'), {}, 'a.csv', 8],
     [
       'of JSON Lines',
       '{"a":1,"b":"x","c":null}\n{"a":"no","b":"x"}\n{"a":2}\n{"a"\n{"a":1,"b":"y"}\n',
       {},
       'a.jsonl',
+      4,
     ],
-  ] as const)('refuses what a PostgreSQL refuses: a file %s', async (_, content, spec, name) => {
-    await onBoth(`${TABLE}; insert into t values (100, 'known', null)`);
-    expect(await expectSame(content, spec, name)).not.toMatchObject({ rejected: 0 });
-  });
+  ] as const)(
+    'refuses what a PostgreSQL refuses: a file %s',
+    async (_, content, spec, name, rejected) => {
+      await onBoth(`${TABLE}; insert into t values (100, 'known', null)`);
+      expect(await expectSame(content, spec, name)).toBe(rejected);
+    },
+  );
 
   it('refuses what a PostgreSQL refuses: a Parquet file', async () => {
     await onBoth('create table t (a int unique, b text not null)');
     const path = await duckdbFile(
       `select * from (values (1, 'x'), (1, 'y'), (2, NULL), (3, 'z')) v(a, b)`,
     );
-    const outcome = await expectSame(await readFile(path), {}, 'a.parquet');
-    expect(outcome).toEqual({ rejected: 2, attempts: 3 });
+    expect(await expectSame(await readFile(path), {}, 'a.parquet')).toBe(2);
   });
 
   it('refuses what a PostgreSQL refuses of random dirty files', async () => {
@@ -150,18 +155,14 @@ describe('continue mode on a GaussDB(DWS), which has no COPY under a savepoint',
       ],
       lanes: ['text', 'byte'],
     });
-    let restarts = 0;
     await fc.assert(
       fc.asyncProperty(files, async (file) => {
         await onBoth('truncate t');
         const { dirty, refused } = buildDirtyFile(file);
-        const { rejected, attempts } = await expectSame(dirty, { lane: file.lane });
-        expect(rejected).toBe(refused.length);
-        restarts += attempts - 1;
+        expect(await expectSame(dirty, { lane: file.lane })).toBe(refused.length);
       }),
       { numRuns: FILES },
     );
-    expect(restarts).toBeGreaterThan(FILES);
   });
 
   it('finds its records in the chunks behind the first one', async () => {

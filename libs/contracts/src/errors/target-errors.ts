@@ -51,7 +51,7 @@ export const TARGET_ERRORS = define({
   REFUSALS_UNBOUNDED: {
     retry: 'never',
     meaning:
-      'The server refused more records than a load can leave out where COPY has no savepoints and each of them is another start.',
+      'A server without COPY under a savepoint refused more records than a load starts again for; the load was rolled back.',
     advice:
       'Correct the records that the report lists and others like them; `copyline validate` lists more. Or load into a table whose columns take everything, and judge the rows there.',
   },

@@ -10,8 +10,8 @@ import type { Reject } from './reject.ts';
 
 /**
  * How often a load starts again to leave out one record more. Each time costs what the load has cost up
- * to that record. So a hundred is a long wait for a handful of bad records in a large file; a file that
- * has more of them is not worth waiting for.
+ * to that record: a hundred times is already long to wait, and a file with more bad records has more
+ * than a few to correct.
  */
 const MOST_RESTARTS = 100;
 
@@ -26,7 +26,7 @@ export class RecordRefused extends Error {
 }
 
 /** What a pass through the source needs of a run. */
-type Passing = Pick<Execution, 'plan' | 'connection' | 'recorder' | 'signal' | 'leftOut'>;
+type Passing = Pick<Execution, 'plan' | 'file' | 'connection' | 'recorder' | 'signal' | 'leftOut'>;
 
 /**
  * Runs the transaction of a load; on a server without COPY under a savepoint again and again, each time
@@ -36,7 +36,7 @@ type Passing = Pick<Execution, 'plan' | 'connection' | 'recorder' | 'signal' | '
  * @throws CopylineError what `pass` throws; `REFUSALS_UNBOUNDED`; `INTERRUPTED`
  */
 export async function restartWithout<T>(
-  { plan, recorder, signal, leftOut }: Omit<Passing, 'connection'>,
+  { plan, file, recorder, signal, leftOut }: Passing,
   pass: () => Promise<T>,
 ): Promise<T> {
   if (plan.rejects === undefined || plan.rejects.stage !== undefined) return pass();
@@ -45,7 +45,7 @@ export async function restartWithout<T>(
       return await pass();
     } catch (error) {
       if (!(error instanceof RecordRefused)) throw isRecordError(error) ? unnamed(error) : error;
-      if (leftOut.length === MOST_RESTARTS) throw unbounded(error.reject);
+      if (leftOut.length === MOST_RESTARTS) throw unbounded(error.reject, file.name);
       leftOut.push(error.reject);
     }
     throwIfAborted(signal);
@@ -108,16 +108,17 @@ export class ChunksWithout implements ChunkStore {
 /** The fault of a record, and nobody knows which. */
 function unnamed(error: CopylineError): CopylineError {
   return error.with({
-    advice: `The server has not said which record that is, and has no COPY under a savepoint to find it by: with such an error --on-error continue ends as --on-error abort does. ${error.advice}`,
+    advice: `The server has not said which record that is, and has no COPY under a savepoint to find it by, so --on-error continue could not go on. ${error.advice}`,
   });
 }
 
-function unbounded({ record, line, column, excerpt }: Reject): CopylineError {
+function unbounded({ record, line, column, excerpt }: Reject, source: string): CopylineError {
   return new CopylineError(
     'REFUSALS_UNBOUNDED',
     `The load has started again ${String(MOST_RESTARTS)} times, each time without one record more that the server refused, and another one is refused`,
     {
       commitState: 'rolled_back',
+      source,
       record,
       ...(line === 0 ? {} : { line }),
       ...(column === null ? {} : { column }),
