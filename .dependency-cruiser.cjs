@@ -3,6 +3,8 @@ const ENTRIES = [
   '^(apps|libs)/[^/]+/src/(index|main)\\.ts$',
   // A process of its own, started by its path.
   '^libs/embedded/src/supervisor\\.ts$',
+  // A thread's program, started by its path.
+  '^libs/copy/src/files/load-thread\\.ts$',
   // The bundler's entry into the page.
   '^apps/dashboard/vite\\.config\\.ts$',
   // vitest's global set-up.
