@@ -12,8 +12,10 @@ import { assertSameFingerprint, type LedgerPlan } from './plan/plan-load.ts';
 import {
   openRejectFiles,
   openRejectTable,
+  publishOnlyRejects,
   publishRejects,
   rejectLog,
+  warnOfUnnamed,
 } from './rejects/publish-rejects.ts';
 import { restartWithout } from './rejects/restart-without.ts';
 import { settleCommit } from './settle-commit.ts';
@@ -51,20 +53,24 @@ async function loadWithoutLedger(execution: Execution): Promise<LoadReport> {
 }
 
 async function storeWithoutLedger(execution: Execution): Promise<LoadCounts> {
-  const { connection } = execution;
+  const { recorder, connection } = execution;
   const files = await openRejectFiles(execution);
+  let counts: LoadCounts;
   try {
-    const counts = await connection.transaction(
+    counts = await connection.transaction(
       () => copyRecords(execution, undefined, rejectLog(execution.plan, files)),
       transactionOptions(execution),
     );
-    await files?.publish();
-    return counts;
   } catch (error) {
+    if (error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN') {
+      if (files !== undefined) warnOfUnnamed(recorder, files, 'the outcome of COMMIT is not known');
+      throw inDoubtWithoutLedger(error);
+    }
     await files?.discard();
-    const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
-    throw isLost ? inDoubtWithoutLedger(error) : error;
+    throw error;
   }
+  if (files !== undefined) await publishOnlyRejects(recorder, files);
+  return counts;
 }
 
 export function inDoubtWithoutLedger(cause: unknown): CopylineError {

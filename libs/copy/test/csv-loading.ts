@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished } from 'vitest';
 
-import { runLoad } from '../src/index.ts';
+import { runLoad, type LoadDeps } from '../src/index.ts';
 
 type Server = Parameters<typeof useTestDatabase>[0];
 
@@ -15,7 +15,7 @@ export interface Loading {
   /** Writes a file of a name into a folder of the test's own. */
   write(content: string | Buffer, name?: string): Promise<string>;
   /** Loads a file into the table `t`. */
-  load(path: string, spec?: Partial<LoadSpecInput>): Promise<LoadReport>;
+  load(path: string, spec?: Partial<LoadSpecInput>, deps?: Partial<LoadDeps>): Promise<LoadReport>;
 }
 
 const LANES = ['binary', 'text', 'byte', 'tolerant'] as const;
@@ -37,10 +37,10 @@ export function useLoading(server: Server): Loading {
       await writeFile(path, content);
       return path;
     },
-    load: async (path, spec) => {
+    load: async (path, spec, deps) => {
       const { report, error } = await runLoad(
         { source: { path }, into: `${db.schema}.t`, ledgerSchema: db.schema, ...spec },
-        { connect: () => connect({ target: db.url() }), database: db.database },
+        { connect: () => connect({ target: db.url() }), database: db.database, ...deps },
       );
       // A bug must show its stack.
       if (error?.code === 'INTERNAL') throw error;

@@ -145,4 +145,27 @@ describe.each(anyPostgres())('after refusals on $name', (server) => {
     expect(await rows()).toBe(0);
     expect(await loading.load(path, CONTINUE)).toMatchObject({ rowsLoaded: 2, rowsRejected: 2 });
   });
+
+  it('an answer to COMMIT that is lost without a ledger keeps the rejects, and says where', async () => {
+    await db.sql('create table t (a int)');
+    const path = await loading.write('a\n1\nx\n');
+    await using proxy = await startFaultProxy(server);
+    const rejectsFile = `${path}.bad`;
+    const report = await loading.load(
+      path,
+      { ...CONTINUE, ledger: 'none', rejectsFile },
+      {
+        connect: () => connect({ target: proxy.url(db) }),
+        onProgress: ({ phase }) => {
+          if (phase === 'commit') proxy.dropReply(/^COMMIT$/);
+        },
+      },
+    );
+    expect(report).toMatchObject({ status: 'in-doubt', error: { code: 'IN_DOUBT' } });
+    const warning = report.warnings.find(({ code }) => code === 'REJECTS_NOT_PUBLISHED');
+    const [reasons = '', records = ''] =
+      /kept as (.+) and (.+), but/.exec(warning?.message ?? '')?.slice(1) ?? [];
+    expect(await readFile(records, 'utf8')).toBe('a\nx\n');
+    expect(await readFile(reasons, 'utf8')).toContain('"record":2');
+  });
 });

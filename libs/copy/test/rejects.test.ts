@@ -1,5 +1,6 @@
 import type { LoadReport, LoadSpecInput } from '@copyline/contracts';
 import { postgresServers } from '@copyline/testkit';
+import { mkdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
@@ -143,6 +144,27 @@ describe.each(postgresServers())('continue mode on $name', (server) => {
     expect(await readFile(rejectsFile, 'utf8')).toBe('a\nx\n');
     const itself = await loading.load(path, { ...CONTINUE, rejectsFile: path, force: true });
     expect(itself.error).toMatchObject({ code: 'SINK_UNWRITABLE' });
+  });
+
+  it('keeps the only copy of rejects when their file cannot get its name after COMMIT', async () => {
+    await loading.db.sql('create table t (a int)');
+    const path = await loading.write('a\n1\nx\n');
+    const rejectsFile = `${path}.bad`;
+    const report = await loading.load(
+      path,
+      { ...CONTINUE, ledger: 'none', rejectsFile },
+      {
+        onProgress: ({ phase }) => {
+          if (phase === 'commit') mkdirSync(rejectsFile);
+        },
+      },
+    );
+    expect(report).toMatchObject({ status: 'loaded', error: null, rowsRejected: 1 });
+    expect(await stored()).toEqual([{ a: 1 }]);
+    const warning = report.warnings.find(({ code }) => code === 'REJECTS_NOT_PUBLISHED');
+    const kept = /kept as (.+), but: .*EISDIR/.exec(warning?.message ?? '')?.[1] ?? '';
+    expect(await readFile(kept, 'utf8')).toBe('a\nx\n');
+    expect(await readFile(`${rejectsFile}.jsonl`, 'utf8')).toContain('"record":2');
   });
 
   it('judges deferred constraints early, but for those that a later row may mend', async () => {

@@ -4,6 +4,7 @@ import type { Execution } from '../execution.ts';
 import type { LedgerPlan, LoadPlan } from '../plan/plan-load.ts';
 import type { LoadFacts } from '../plan/facts.ts';
 import type { LocalFile } from '../source/local-file.ts';
+import type { LoadRecorder } from '../load-progress.ts';
 import { csvRecord } from '../parquet/csv-record.ts';
 import { encodeBack } from '../source/encode-back.ts';
 import { openText, readContent } from '../source/reading.ts';
@@ -54,6 +55,28 @@ export async function openRejectFiles({
   if (path === undefined) return undefined;
   const preamble = await readPreamble(file, facts.source.head);
   return RejectFiles.create(path, file.name, preamble);
+}
+
+/**
+ * Publishes the files of a load that is committed and has its rejects nowhere else. The load is done
+ * whatever becomes of them: a failure is a warning, and what was written is kept.
+ */
+export async function publishOnlyRejects(
+  recorder: LoadRecorder,
+  files: RejectFiles,
+): Promise<void> {
+  try {
+    await files.publish();
+  } catch (error) {
+    warnOfUnnamed(recorder, files, asCopylineError(error).message);
+  }
+}
+
+/** The only copy of rejects that may belong to rows which are stored: where it is. */
+export function warnOfUnnamed(recorder: LoadRecorder, files: RejectFiles, reason: string): void {
+  if (files.isEmpty) return;
+  const places = files.unnamed.length === 0 ? 'there' : `kept as ${files.unnamed.join(' and ')}`;
+  recorder.warn('REJECTS_NOT_PUBLISHED', `The files of rejects are ${places}, but: ${reason}`);
 }
 
 /**

@@ -29,6 +29,8 @@ export class RejectFiles implements RejectStore {
   readonly #preamble: Buffer;
   /** Ends the records that have no line end of their own: the last one of the source. */
   readonly #lineEnd: Buffer;
+  /** Those without their names, in the order in which they get them. */
+  readonly #unnamed: PartFile[];
   #endsInLine = true;
   #count = 0;
 
@@ -42,6 +44,7 @@ export class RejectFiles implements RejectStore {
     this.#source = source;
     this.#records = parts.records;
     this.#reasons = parts.reasons;
+    this.#unnamed = [parts.reasons, parts.records];
     this.#preamble = preamble;
     this.#lineEnd = preamble.at(-1) === CR ? Buffer.from('\r') : Buffer.from('\n');
   }
@@ -87,12 +90,26 @@ export class RejectFiles implements RejectStore {
     await this.#reasons.finish();
   }
 
-  /** Gives the files their names; without a single reject there are none. Files of these names go. */
+  get isEmpty(): boolean {
+    return this.#count === 0;
+  }
+
+  /** Paths of what has not got its name (yet). */
+  get unnamed(): string[] {
+    return this.#unnamed.map(({ path }) => path);
+  }
+
+  /**
+   * Gives the files their names; without a single reject there are none. Files of these names go.
+   *
+   * @throws CopylineError `SINK_…`; what has no name then is there still, until it is discarded
+   */
   async publish(): Promise<void> {
-    if (this.#count === 0) return this.discard();
+    if (this.isEmpty) return this.discard();
     try {
-      for (const part of [this.#reasons, this.#records]) {
+      for (let part = this.#unnamed[0]; part !== undefined; part = this.#unnamed[0]) {
         await rename(part.path, join(this.#folder, part.finalName));
+        this.#unnamed.shift();
       }
       const folder = await open(this.#folder, 'r');
       try {
