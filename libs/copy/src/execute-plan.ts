@@ -10,12 +10,12 @@ import { isEmptyTable } from './plan/facts.ts';
 import { findTable } from './plan/find-table.ts';
 import { assertSameFingerprint, type LedgerPlan } from './plan/plan-load.ts';
 import {
+  keepOnlyRejects,
   openRejectFiles,
   openRejectTable,
   publishOnlyRejects,
   publishRejects,
   rejectLog,
-  warnOfUnnamed,
 } from './rejects/publish-rejects.ts';
 import { restartWithout } from './rejects/restart-without.ts';
 import { settleCommit } from './settle-commit.ts';
@@ -63,7 +63,7 @@ async function storeWithoutLedger(execution: Execution): Promise<LoadCounts> {
     );
   } catch (error) {
     if (error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN') {
-      if (files !== undefined) warnOfUnnamed(recorder, files, 'the outcome of COMMIT is not known');
+      if (files !== undefined) await keepOnlyRejects(recorder, files, 'the load is in doubt');
       throw inDoubtWithoutLedger(error);
     }
     await files?.discard();
@@ -123,7 +123,7 @@ async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<L
     }
     await settle(execution, plan, identity, error);
   }
-  if (counts.rowsRejected > 0) await publishRejects(execution, plan, execution.loadId);
+  await publishRejects(execution, plan, { loadId: execution.loadId, ...counts });
   return execution.recorder.loaded(counts);
 }
 
@@ -253,8 +253,9 @@ export async function recordDuplicate(
 
 export async function answer(execution: Execution, original: DoneLoad): Promise<LoadReport> {
   const { connection, facts, plan, recorder } = execution;
-  if (plan.ledger !== undefined && original.report.rowsRejected > 0) {
-    await publishRejects(execution, plan.ledger, original.loadId);
+  if (plan.ledger !== undefined) {
+    const { loadId, report } = original;
+    await publishRejects(execution, plan.ledger, { loadId, rowsRejected: report.rowsRejected });
   }
   if (facts.table !== undefined && original.report.rowsLoaded > 0) {
     if ((await isEmptyTable(connection, facts.table)) === true) {

@@ -1,7 +1,8 @@
 import type { LoadReport, LoadSpecInput } from '@copyline/contracts';
 import { postgresServers } from '@copyline/testkit';
 import { mkdirSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 import { expectNothingStored, useLoading } from './csv-loading.ts';
@@ -166,6 +167,28 @@ describe.each(postgresServers())('continue mode on $name', (server) => {
     expect(await readFile(kept, 'utf8')).toBe('a\nx\n');
     expect(await readFile(`${rejectsFile}.jsonl`, 'utf8')).toContain('"record":2');
   });
+
+  it.each(['target', 'none'] as const)(
+    'leaves no file of yesterday where there are no rejects, with ledger: %s',
+    async (ledger) => {
+      await loading.db.sql('create table t (a int)');
+      const path = await loading.write('a\n1\nx\n');
+      const rejectsFile = join(dirname(path), 'bad.csv');
+      const load = async (content: string): Promise<string[]> => {
+        await writeFile(path, content);
+        const report = await loading.load(path, { ...CONTINUE, ledger, rejectsFile });
+        expect(report).toMatchObject({ status: 'loaded', rowsLoaded: 1 });
+        return (await readdir(dirname(path))).sort();
+      };
+      await writeFile(`${rejectsFile}.bak`, '');
+      const [good, bad] = ['a\n2\n', 'a\n1\nx\n'];
+      expect(await load(bad)).toEqual(['bad.csv', 'bad.csv.bak', 'bad.csv.jsonl', 'input.csv']);
+      expect(await load(good)).toEqual(['bad.csv.bak', 'input.csv']);
+      // Also where the ledger knows the content, and answers.
+      expect(await load(bad)).toContain('bad.csv.jsonl');
+      expect(await load(good)).toEqual(['bad.csv.bak', 'input.csv']);
+    },
+  );
 
   it('judges deferred constraints early, but for those that a later row may mend', async () => {
     await loading.db.sql(`create table parent (k int primary key);

@@ -9,7 +9,7 @@ import { csvRecord } from '../parquet/csv-record.ts';
 import { encodeBack } from '../source/encode-back.ts';
 import { openText, readContent } from '../source/reading.ts';
 import { RejectAllowance } from './reject.ts';
-import { RejectFiles, writeRejectFiles } from './reject-files.ts';
+import { RejectFiles, removeRejectFiles, writeRejectFiles } from './reject-files.ts';
 import { RejectLog, type RejectLogOptions, type RejectStore } from './reject-log.ts';
 import { readRejects, readRejectSet, RejectTable } from './reject-table.ts';
 
@@ -68,28 +68,44 @@ export async function publishOnlyRejects(
   try {
     await files.publish();
   } catch (error) {
-    warnOfUnnamed(recorder, files, asCopylineError(error).message);
+    const { message } = asCopylineError(error);
+    if (files.isEmpty) warnOfEarlier(recorder, message);
+    else await keepOnlyRejects(recorder, files, message);
   }
 }
 
-/** The only copy of rejects that may belong to rows which are stored: where it is. */
-export function warnOfUnnamed(recorder: LoadRecorder, files: RejectFiles, reason: string): void {
-  if (files.isEmpty) return;
+/** Leaves rejects where they have been written: their rows may be stored, and nothing else has them. */
+export async function keepOnlyRejects(
+  recorder: LoadRecorder,
+  files: RejectFiles,
+  reason: string,
+): Promise<void> {
+  if (files.isEmpty) return files.discard();
   const places = files.unnamed.length === 0 ? 'there' : `kept as ${files.unnamed.join(' and ')}`;
   recorder.warn('REJECTS_NOT_PUBLISHED', `The files of rejects are ${places}, but: ${reason}`);
 }
 
+function warnOfEarlier(recorder: LoadRecorder, reason: string): void {
+  const message = `There are no rejects, but those of an earlier load are still there: ${reason}`;
+  recorder.warn('REJECTS_NOT_REMOVED', message);
+}
+
 /**
- * Renders the rejects of a load that is committed, if a file for them was asked for. The load is done
- * whatever becomes of the file: a failure is a warning.
+ * Renders the rejects of a load that is committed, if a file for them was asked for; without rejects there
+ * is none. The load is done whatever becomes of the file: a failure is a warning.
  */
 export async function publishRejects(
   { spec, file, connection, connect, recorder }: Execution,
   { schema }: LedgerPlan,
-  loadId: string,
+  { loadId, rowsRejected }: { readonly loadId: string; readonly rowsRejected: number },
 ): Promise<void> {
   const path = spec.rejectsFile;
   if (path === undefined) return;
+  if (rowsRejected === 0) {
+    return removeRejectFiles(path).catch((error: unknown) => {
+      warnOfEarlier(recorder, asCopylineError(error).message);
+    });
+  }
   try {
     const own = connection.isUsable ? undefined : await connect();
     const reader = own ?? connection;

@@ -1,5 +1,5 @@
 import { CopylineError } from '@copyline/contracts';
-import { open, realpath, rename, stat } from 'node:fs/promises';
+import { open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { errnoOf, sinkError } from '../extract/sink/byte-target.ts';
@@ -105,7 +105,10 @@ export class RejectFiles implements RejectStore {
    * @throws CopylineError `SINK_…`; what has no name then is there still, until it is discarded
    */
   async publish(): Promise<void> {
-    if (this.isEmpty) return this.discard();
+    if (this.isEmpty) {
+      await this.discard();
+      return removeRejectFiles(join(this.#folder, this.#records.finalName));
+    }
     try {
       for (let part = this.#unnamed[0]; part !== undefined; part = this.#unnamed[0]) {
         await rename(part.path, join(this.#folder, part.finalName));
@@ -136,6 +139,20 @@ function endsInLine(raw: Buffer): boolean {
   // In UTF-16LE a NUL is the other half of a line end; in UTF-8 it ends no record.
   const last = raw.at(-1) === 0 ? raw.at(-2) : raw.at(-1);
   return last === LF || last === CR;
+}
+
+/**
+ * Removes the files that an earlier load has left under these names: those of a load without rejects.
+ *
+ * @throws CopylineError `SINK_UNWRITABLE`, `SINK_FAILED`
+ */
+export async function removeRejectFiles(path: string): Promise<void> {
+  for (const each of [path, reasonsPath(path)]) {
+    await unlink(each).catch((error: unknown) => {
+      if (errnoOf(error) !== 'ENOENT')
+        throw sinkError('Removing rejects of an earlier load', error);
+    });
+  }
 }
 
 /** Writes both files of rejects that are known already. */
