@@ -88,7 +88,13 @@ export interface ClaimedLoad {
   readonly identity: LoadIdentity;
   readonly claim: Claim;
   /** The content is in the target already: found by hashing the file first. */
-  readonly known: { readonly original: DoneLoad; readonly digest: string } | undefined;
+  readonly known: KnownContent | undefined;
+}
+
+/** Content that is in the target already, and the load that has stored it. */
+export interface KnownContent {
+  readonly original: DoneLoad;
+  readonly digest: string;
 }
 
 export async function claimLoad(execution: Execution, plan: LedgerPlan): Promise<ClaimedLoad> {
@@ -101,8 +107,8 @@ export async function claimLoad(execution: Execution, plan: LedgerPlan): Promise
 
 async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<LoadReport> {
   const claimed = await claimLoad(execution, plan);
-  const { ledger, identity, known } = claimed;
-  if (known !== undefined) return recordDuplicate(execution, ledger, identity, known);
+  const { identity, known } = claimed;
+  if (known !== undefined) return recordDuplicate(execution, claimed, known);
 
   let counts: LoadCounts | undefined;
   try {
@@ -114,7 +120,7 @@ async function loadWithLedger(execution: Execution, plan: LedgerPlan): Promise<L
     );
   } catch (error) {
     if (error instanceof ContentKnown) {
-      return await finishAsDuplicate(execution, ledger, identity, plan, error.digest);
+      return await finishAsDuplicate(execution, claimed, error.digest);
     }
     const isLost = error instanceof CopylineError && error.code === 'COMMIT_UNKNOWN';
     if (!isLost || counts === undefined) {
@@ -207,7 +213,7 @@ async function findByHash(
   { file, recorder, signal, slot, plan }: Execution,
   ledger: Ledger,
   { fingerprint, generation }: LedgerPlan,
-): Promise<{ readonly original: DoneLoad; readonly digest: string } | undefined> {
+): Promise<KnownContent | undefined> {
   recorder.enter('hash', file.version.bytes);
   const onProgress = (bytesRead: number): void => {
     recorder.progress(bytesRead, 0);
@@ -220,32 +226,39 @@ async function findByHash(
   return { original, digest };
 }
 
-export async function finishAsDuplicate(
+async function finishAsDuplicate(
   execution: Execution,
-  ledger: Ledger,
-  identity: LoadIdentity,
-  plan: LedgerPlan,
+  claimed: ClaimedLoad,
   digest: string,
 ): Promise<LoadReport> {
-  const { target } = execution.plan;
-  const original = await ledger.findContent(target.oid, digest, execution.slot, plan.generation);
+  let known: KnownContent;
+  try {
+    known = await findKnown(execution, claimed, digest);
+  } catch (error) {
+    await recordFailure(execution, claimed.plan, claimed.identity, error);
+    throw error;
+  }
+  return recordDuplicate(execution, claimed, known);
+}
+
+/** @throws CopylineError `LOAD_SUPERSEDED`, `ALREADY_LOADED_DIFFERENTLY` */
+export async function findKnown(
+  { plan: { target }, slot }: Execution,
+  { ledger, plan }: ClaimedLoad,
+  digest: string,
+): Promise<KnownContent> {
+  const original = await ledger.findContent(target.oid, digest, slot, plan.generation);
   if (original === undefined) {
     throw new CopylineError('LOAD_SUPERSEDED', 'The ledger changed while the load was running');
   }
-  try {
-    assertSameFingerprint(original, plan.fingerprint);
-  } catch (error) {
-    await recordFailure(execution, plan, identity, error);
-    throw error;
-  }
-  return recordDuplicate(execution, ledger, identity, { original, digest });
+  assertSameFingerprint(original, plan.fingerprint);
+  return { original, digest };
 }
 
 export async function recordDuplicate(
   execution: Execution,
-  ledger: Ledger,
-  identity: LoadIdentity,
-  known: { readonly original: DoneLoad; readonly digest: string },
+  { ledger, identity }: ClaimedLoad,
+  known: KnownContent,
 ): Promise<LoadReport> {
   await ledger.close(identity, { state: 'deduplicated', ...known });
   return answer(execution, known.original);

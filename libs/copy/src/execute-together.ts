@@ -6,7 +6,7 @@ import {
   answer,
   claimLoad,
   ContentKnown,
-  finishAsDuplicate,
+  findKnown,
   inDoubtWithoutLedger,
   recordDuplicate,
   recordFailure,
@@ -14,9 +14,9 @@ import {
   storeAndComplete,
   transactionOptions,
   type ClaimedLoad,
+  type KnownContent,
 } from './execute-plan.ts';
 import type { Execution } from './execution.ts';
-import { Ledger } from './ledger/ledger.ts';
 import type { LoadCounts } from './load-progress.ts';
 import { rejectLog } from './rejects/publish-rejects.ts';
 
@@ -27,13 +27,14 @@ interface Part {
   readonly claimed: ClaimedLoad | undefined;
   report: LoadReport | undefined;
   counts: LoadCounts | undefined;
-  /** Of content that was found to be in the target when it had been read. */
-  knownDigest: string | undefined;
+  /** What was found to be in the target when it had been read. */
+  known: KnownContent | undefined;
 }
 
 /**
  * Runs plans in one transaction: each file under a savepoint of its own, so that one whose content is in
  * the target already is left out alone. What was claimed is recorded as failed when all of it rolls back.
+ * Whatever may fail does so before COMMIT: behind it nothing is left to do that must be done.
  *
  * @throws CopylineError as `executePlan`; nothing is loaded then, unless the code is `IN_DOUBT`
  */
@@ -51,6 +52,7 @@ export async function executeTogether(
     if (first !== undefined) {
       await connection.transaction(async () => {
         for (const part of open) await store(part, connection);
+        for (const part of open) await recordKnown(part);
         reached.isStored = true;
       }, transactionOptions(first.execution));
     }
@@ -62,14 +64,9 @@ export async function executeTogether(
     }
     await settleTogether(parts, error);
   }
-  const own = connection.isUsable ? undefined : await executions[0]?.connect();
-  try {
-    const reports: LoadReport[] = [];
-    for (const part of parts) reports.push(await end(part, own ?? connection));
-    return reports;
-  } finally {
-    await own?.close();
-  }
+  const reports: LoadReport[] = [];
+  for (const part of parts) reports.push(await reportOf(part));
+  return reports;
 }
 
 /** What was stored shares a COMMIT: one entry in the ledger tells for all. */
@@ -84,7 +81,7 @@ async function settleTogether(parts: readonly Part[], lost: CopylineError): Prom
 /** The ledger's answer, or a claim. */
 async function begin(execution: Execution): Promise<Part> {
   const { plan, recorder } = execution;
-  const part = { execution, claimed: undefined, counts: undefined, knownDigest: undefined };
+  const part = { execution, claimed: undefined, counts: undefined, known: undefined };
   if (plan.ledger === undefined) {
     recorder.warn('NO_LEDGER', 'Without a ledger a repeated load stores the rows again');
     return { ...part, report: undefined };
@@ -96,7 +93,7 @@ async function begin(execution: Execution): Promise<Part> {
   const report =
     claimed.known === undefined
       ? undefined
-      : await recordDuplicate(execution, claimed.ledger, claimed.identity, claimed.known);
+      : await recordDuplicate(execution, claimed, claimed.known);
   return { ...part, claimed, report };
 }
 
@@ -109,22 +106,26 @@ async function store(part: Part, connection: Connection): Promise<void> {
         : storeAndComplete(execution, claimed),
     );
   } catch (error) {
-    if (!(error instanceof ContentKnown)) throw error;
-    part.knownDigest = error.digest;
+    if (!(error instanceof ContentKnown) || claimed === undefined) throw error;
+    part.known = await findKnown(execution, claimed, error.digest);
   }
 }
 
-/** @param connection for what the ledger is still to be told: the one that was used, unless it is lost */
-async function end(part: Part, connection: Connection): Promise<LoadReport> {
-  const { claimed, report, counts, knownDigest } = part;
-  const execution = { ...part.execution, connection };
+async function recordKnown({ claimed, known }: Part): Promise<void> {
+  if (claimed === undefined || known === undefined) return;
+  await claimed.ledger.close(claimed.identity, { state: 'deduplicated', ...known });
+}
+
+/** After COMMIT: what cannot be asked any more, over a connection that is lost, is left out. */
+async function reportOf({ execution, report, counts, known }: Part): Promise<LoadReport> {
   if (report !== undefined) return report;
-  if (counts !== undefined) return execution.recorder.loaded(counts);
-  if (claimed === undefined || knownDigest === undefined) {
+  const { recorder } = execution;
+  if (counts !== undefined) return recorder.loaded(counts);
+  if (known === undefined) {
     throw new CopylineError('INTERNAL', 'A file has neither been stored nor found to be');
   }
-  const ledger = new Ledger(connection, claimed.plan.schema);
-  return finishAsDuplicate(execution, ledger, claimed.identity, claimed.plan, knownDigest);
+  const { original } = known;
+  return answer(execution, original).catch(() => recorder.deduplicated(original.report));
 }
 
 async function recordFailures(parts: readonly Part[], error: unknown): Promise<void> {

@@ -155,8 +155,14 @@ describe.each(anyServer())('many files on $name', (server) => {
       onTestFinished(() => proxy.close());
       const input = { into: `${db.schema}.t`, ledgerSchema: db.schema };
       let isArmed = false;
+      let connects = 0;
       const through: LoadDeps = {
-        connect: () => connect({ target: proxy.url(db) }),
+        // One for the load, one that asks the ledger: what is committed needs no other.
+        connect: () => {
+          connects += 1;
+          if (connects > 2) throw new Error('the server takes no more connections');
+          return connect({ target: proxy.url(db) });
+        },
         database: 'd',
         onProgress: ({ phase }) => {
           if (phase !== 'commit' || isArmed) return;
@@ -169,6 +175,26 @@ describe.each(anyServer())('many files on $name', (server) => {
       expect(report.files.map((file) => file.deduplicated)).toEqual([false, false, true]);
       expect(report.warnings.map(({ code }) => code)).toEqual(['COMMIT_SETTLED']);
       expect(await rows()).toEqual([{ a: 1 }, { a: 2 }]);
+    },
+  );
+
+  itMayBeAtomic(
+    'in one transaction: what is known with other settings ends it before COMMIT, not behind',
+    async () => {
+      await db.sql('create table t (a int, b text)');
+      const folder = await folderOf({ 'a.csv': 'a,b\n1,NA\n', 'b.csv': 'a,b\n2,x\n' });
+      await load([join(folder, 'a.csv')], { dialect: { null: 'NA' } });
+      await writeFile(join(folder, 'a.csv.gz'), gzipSync('a,b\n1,NA\n'));
+      const names = [join(folder, 'b.csv'), join(folder, 'a.csv.gz')];
+      const report = await load(names, {}, true);
+      expect(report).toMatchObject({ status: 'failed', rowsLoaded: 0, files: [] });
+      expect(report.error).toMatchObject({
+        code: 'ALREADY_LOADED_DIFFERENTLY',
+        commitState: 'rolled_back',
+      });
+      expect(await rows()).toEqual([{ a: 1 }]);
+      const failed = await db.sql(`select count(*)::int as n from load where state = 'failed'`);
+      expect(failed).toEqual([{ n: 2 }]);
     },
   );
 
