@@ -1,7 +1,7 @@
 import type { LoadSpecInput } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
 import { openGate, startFaultProxy, anyPostgres } from '@copyline/testkit';
-import { readFile } from 'node:fs/promises';
+import { readFile, utimes, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 
 import {
@@ -61,6 +61,32 @@ describe.each(anyPostgres())('after refusals on $name', (server) => {
       deps(),
     );
     expect(second.report).toMatchObject({ error: null, rowsLoaded: 1, rowsRejected: 1 });
+  });
+
+  it('a replay is of the rejects alone: no footer, no waiting; of settings that it knows', async () => {
+    await db.sql(`create table parent (k int primary key);
+      create table t (a int references parent, source text, record int)`);
+    const path = await loading.write('a\n1\n2\nTotal 2\n');
+    await writeFile(`${path}.done`, '');
+    const old = new Date(Date.now() - 7_200_000);
+    await utimes(path, old, old);
+    const { loadId } = await loading.load(path, {
+      ...CONTINUE,
+      dialect: { skipFooter: 1 },
+      mapping: { set: { source: { from: 'file' }, record: { from: 'record' } } },
+      settleMs: 3_600_000,
+      doneMarker: '.done',
+    });
+    await db.sql('insert into parent values (1), (2)');
+    const replay = () => replayRejects(loadId ?? '', { ledgerSchema: db.schema }, deps());
+    expect((await replay()).report).toMatchObject({ error: null, rowsLoaded: 2, rowsRejected: 0 });
+    const source = `rejects:${loadId ?? ''}`;
+    expect(await db.sql('select * from t order by a')).toEqual([
+      { a: 1, source, record: 1 },
+      { a: 2, source, record: 2 },
+    ]);
+    await db.sql(`update reject_set set spec = spec || '{"ofTomorrow": true}'`);
+    await expect(replay()).rejects.toMatchObject({ code: 'REPLAY_UNSUPPORTED' });
   });
 
   it('pruning takes the rejects and leaves the load', async () => {

@@ -96,6 +96,12 @@ export const LEDGER_ERRORS = define({
     meaning: 'The ledger does not have the rejects of the load any more, or it never had any.',
     advice: 'Load the corrected file; `copyline show <load>` has the number of rejects.',
   },
+  REPLAY_UNSUPPORTED: {
+    retry: 'never',
+    meaning: 'The ledger has the settings of the load in a form that this Copyline does not know.',
+    advice:
+      'Replay with the Copyline that made the load, or write its rejects with `copyline rejects <load> --to FILE` and load that file.',
+  },
   LOAD_NOT_FOUND: {
     retry: 'never',
     meaning: 'The ledger has no load of that id.',

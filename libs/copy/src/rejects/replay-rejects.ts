@@ -24,7 +24,7 @@ export function replaySource(loadId: string): string {
  * changed. A replay is a load of its own, with the source `rejects:<load>` and a slot of that name, so
  * that it happens once however often it is asked for; what is refused again are rejects of the replay.
  *
- * @throws CopylineError `REJECTS_GONE`; as `runLoad` otherwise, nothing: it is in the report
+ * @throws CopylineError `REJECTS_GONE`, `REPLAY_UNSUPPORTED`; as `runLoad` otherwise, nothing: it is in the report
  */
 export async function replayRejects(
   loadId: string,
@@ -41,6 +41,10 @@ export async function replayRejects(
       {
         ...spec,
         source: { path, name },
+        // The file of rejects is complete, and has no footer.
+        dialect: { ...spec.dialect, skipFooter: 0 },
+        settleMs: 0,
+        doneMarker: undefined,
         ledgerSchema,
         slot: name,
         create: false,
@@ -82,5 +86,9 @@ async function render(
 const keptSpecSchema = loadSpecSchema.omit({ source: true, rejectsFile: true });
 
 function parseKept(spec: unknown): ReturnType<typeof keptSpecSchema.parse> {
-  return keptSpecSchema.parse(spec);
+  const parsed = keptSpecSchema.safeParse(spec);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const fault = `${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`;
+  throw new CopylineError('REPLAY_UNSUPPORTED', `The kept settings are not known here: ${fault}`);
 }
