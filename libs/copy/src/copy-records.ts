@@ -8,6 +8,7 @@ import { CopyTrail } from './lanes/checkpoints.ts';
 import { copyChunks, StagedChunks } from './lanes/copy-chunks.ts';
 import { copyPieces, type CopiedRows } from './lanes/copy-pieces.ts';
 import { csvPieces, type Piece } from './lanes/csv-pieces.ts';
+import { endOf } from './lanes/next-piece.ts';
 import { encodeValue } from './lanes/binary-rows.ts';
 import { layoutOf, RECORD_NUMBER, type RowLayout } from './lanes/row-layout.ts';
 import type { LoadCounts } from './load-progress.ts';
@@ -53,7 +54,7 @@ export async function copyRecords(
   digest: ContentDigest | undefined,
   log: RejectLog | undefined,
 ): Promise<LoadCounts> {
-  const { plan, facts, loadId, file, connection, recorder } = run;
+  const { plan, facts, loadId, file, connection, recorder, signal } = run;
   for (const statement of plan.statementsBefore) await runBefore(connection, statement);
   recorder.enter('copy', file.version.bytes);
   const layout = layoutOf(plan, file.name, loadId);
@@ -69,7 +70,7 @@ export async function copyRecords(
           })
       : (onReject) => {
           const decoding = decodePlan(parquet, plan.lane, layout, onReject !== undefined);
-          return parquetPieces({ file, plan: decoding, digest, onReject });
+          return parquetPieces({ file, plan: decoding, digest, onReject, signal });
         };
   recorder.rejects = log?.first ?? [];
   const copied =
@@ -115,7 +116,7 @@ async function copyStrictly(
     const located = known.located ? known : await locateServerError(known, file, plan, trail);
     throw errorInFile(located, plan.reading).with({ source: file.name });
   } finally {
-    await pieces.return();
+    await endOf(pieces, signal);
   }
 }
 
@@ -146,6 +147,7 @@ async function copyGoingOn(
       // How many bytes the scanner will have read in all is known of a file that is read as it is.
       sourceBytes: isReadAsItIs(plan.reading) ? plan.reading.end : undefined,
       inFile: inFile(plan, facts.source.head.dataStart.lineEnd),
+      signal,
       onProgress: (bytesRead, rowsParsed) => {
         recorder.progress(bytesRead, rowsParsed);
       },
@@ -159,7 +161,7 @@ async function copyGoingOn(
     if (error instanceof RecordRefused) throw error;
     throw (await unlessChanged(asCopylineError(error), file)).with({ source: file.name });
   } finally {
-    await pieces.return();
+    await endOf(pieces, signal);
   }
 }
 

@@ -9,6 +9,7 @@ import type { CopyForm } from './checkpoints.ts';
 import { Chunk, copyRows, type ChunkStore } from './chunk.ts';
 import type { CopiedRows } from './copy-pieces.ts';
 import type { Piece } from './csv-pieces.ts';
+import { nextOf } from './next-piece.ts';
 
 /**
  * So much of the source is stored under one savepoint. Large enough that savepoints cost nothing that
@@ -28,6 +29,7 @@ export interface CopyChunksInput {
   readonly sourceBytes: number | undefined;
   /** A reject as one of the file, where the records are made of something else. */
   readonly inFile?: ((reject: Reject) => Reject) | undefined;
+  readonly signal: AbortSignal | undefined;
   readonly onProgress: (bytesRead: number, rowsParsed: number) => void;
 }
 
@@ -116,9 +118,11 @@ export class StagedChunks implements ChunkStore {
 async function* gather({
   pieces,
   takeRejects,
+  signal,
 }: CopyChunksInput): AsyncGenerator<Chunk, void, undefined> {
   let chunk = new Chunk();
-  for (let piece = await nextOf(pieces); piece !== undefined; piece = await nextOf(pieces)) {
+  const next = (): Promise<Piece | undefined> => nextOf(pieces, signal);
+  for (let piece = await next(); piece !== undefined; piece = await next()) {
     if (!chunk.takes(piece)) {
       yield chunk;
       chunk = new Chunk();
@@ -134,9 +138,4 @@ async function* gather({
 
 function inOrder(rejects: readonly Reject[]): Reject[] {
   return [...rejects].sort((a, b) => a.record - b.record);
-}
-
-async function nextOf<T>(items: AsyncIterator<T, void>): Promise<T | undefined> {
-  const { value } = await items.next();
-  return value ?? undefined;
 }

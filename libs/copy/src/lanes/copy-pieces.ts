@@ -3,6 +3,7 @@ import type { Connection, CopySink } from '@copyline/dws-client';
 import { BINARY_HEADER, BINARY_TRAILER } from './binary-rows.ts';
 import type { CopyForm, CopyTrail } from './checkpoints.ts';
 import type { Piece } from './csv-pieces.ts';
+import { nextOf } from './next-piece.ts';
 
 /** What was copied, and in which form. */
 export interface CopiedRows {
@@ -32,7 +33,7 @@ export async function copyPieces(input: CopyPiecesInput): Promise<CopiedRows> {
   const { statements, connection, trail, signal } = input;
   const copied = { bytesRead: 0, rowsParsed: 0, rowsBinary: 0, rowsText: 0, rowsStored: 0 };
   const { pieces } = input;
-  let piece = await nextOf(pieces);
+  let piece = await nextOf(pieces, signal);
 
   const send = async (sink: CopySink, form: CopyForm): Promise<void> => {
     let rowsSent = 0;
@@ -49,7 +50,7 @@ export async function copyPieces(input: CopyPiecesInput): Promise<CopiedRows> {
       Object.assign(copied, { bytesRead, rowsParsed });
       copied[form === 'binary' ? 'rowsBinary' : 'rowsText'] += rows;
       input.onProgress(bytesRead, rowsParsed);
-      piece = await nextOf(pieces);
+      piece = await nextOf(pieces, signal);
     }
     await sent;
     if (form === 'binary') await sink.write(BINARY_TRAILER);
@@ -66,9 +67,4 @@ export async function copyPieces(input: CopyPiecesInput): Promise<CopiedRows> {
     );
   } while (piece !== undefined);
   return copied;
-}
-
-async function nextOf(pieces: AsyncIterator<Piece, void>): Promise<Piece | undefined> {
-  const { value } = await pieces.next();
-  return value ?? undefined;
 }

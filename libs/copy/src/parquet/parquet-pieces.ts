@@ -1,8 +1,10 @@
 import { CopylineError } from '@copyline/contracts';
+import { abortReason, throwIfAborted } from '@copyline/dws-client';
 import { createRequire } from 'node:module';
 import { Worker } from 'node:worker_threads';
 
 import type { Piece } from '../lanes/csv-pieces.ts';
+import { ifSoon } from '../lanes/next-piece.ts';
 import { RowIndex } from '../lanes/row-index.ts';
 import type { Reject } from '../rejects/reject.ts';
 import type { ContentDigest } from '../source/content-digest.ts';
@@ -27,24 +29,33 @@ export interface ParquetPiecesInput {
   readonly digest: ContentDigest | undefined;
   /** Takes what is refused of the piece that is made. */
   readonly onReject?: ((reject: Reject) => void) | undefined;
+  /** Ends the thread, whatever it is at. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
  * The rows of a Parquet file, piece by piece, made by a thread of their own: this one sends them meanwhile.
  * The digest is computed here, in step with the rows: the thread reads the file by columns.
  *
- * @throws CopylineError with the place of what is wrong with the file, or of the first value that is refused
+ * @throws CopylineError with the place of what is wrong with the file, or of the first value that is
+ *   refused; the reason of the signal
  */
 export async function* parquetPieces({
   file,
   plan,
   digest,
   onReject,
+  signal,
 }: ParquetPiecesInput): AsyncGenerator<Piece, void, undefined> {
+  throwIfAborted(signal);
   const hashing = new FileHashing(file, digest);
   const { bytes: total } = file.version;
   const { rows } = plan.footer;
   const thread = new DecoderThread(file, plan);
+  const onAbort = (): void => {
+    if (signal !== undefined) thread.abandon(abortReason(signal));
+  };
+  signal?.addEventListener('abort', onAbort, { once: true });
   const sent: (ArrayBuffer | undefined)[] = [];
   try {
     for (let piece = await thread.next(); piece !== undefined; piece = await thread.next()) {
@@ -69,6 +80,7 @@ export async function* parquetPieces({
       index: plan.keepsRejects ? new RowIndex() : undefined,
     };
   } finally {
+    signal?.removeEventListener('abort', onAbort);
     await thread.stop();
   }
 }
@@ -149,8 +161,15 @@ class DecoderThread {
     this.#ask(spare);
   }
 
+  /** Whoever waits for a piece hears of it at once: the thread itself may be held by the disk. */
+  abandon(reason: CopylineError): void {
+    this.#failure = reason;
+    this.#answers.length = 0;
+    this.#wake?.();
+  }
+
   async stop(): Promise<void> {
-    await this.#worker.terminate();
+    await ifSoon(this.#worker.terminate());
   }
 
   #ask(spare: ArrayBuffer | undefined): void {
