@@ -79,6 +79,18 @@ describe('an extract that is run again under its id', () => {
     expect(await extracting.text()).toBe('of somebody else');
   });
 
+  it('is not taken for unpublished when its manifest cannot be read', async () => {
+    await symlink('out.csv.manifest.json', path('out.csv.manifest.json'));
+    const unreadable = { code: 'SINK_UNWRITABLE', message: expect.stringContaining('ELOOP') };
+    await expect(find(extractId)).rejects.toMatchObject(unreadable);
+    expect((await extract(ROWS, { extractId })).error).toMatchObject(unreadable);
+    expect(await names()).toEqual(['out.csv.manifest.json']);
+
+    await rm(path('out.csv.manifest.json'));
+    await writeFile(path('out.csv.manifest.json'), '{}');
+    expect(await find(extractId)).toBeUndefined();
+  });
+
   it('leaves published files alone whose part files are still there', async () => {
     await extract(ROWS, { extractId });
     await leftover(extractId, 1, 'out.csv');

@@ -7,7 +7,6 @@ import {
   type VerifyReport,
 } from '@copyline/contracts';
 import { throwIfAborted } from '@copyline/dws-client';
-import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
 import { digestFile } from '../source/content-digest.ts';
@@ -20,14 +19,16 @@ export function formatManifest(manifest: Manifest): Buffer {
   return Buffer.from(`${JSON.stringify(manifestSchema.parse(manifest), null, 2)}\n`);
 }
 
-/** @throws CopylineError `MANIFEST_INVALID` */
+/** @throws CopylineError `MANIFEST_INVALID`; `SOURCE_UNREADABLE` for what may be one */
 export async function readManifest(path: string): Promise<Manifest> {
   let text: string;
   try {
     await using file = await LocalFile.open({ path });
     if (file.version.bytes > MAX_MANIFEST_BYTES) throw new Error('too large for a manifest');
-    text = await readFile(path, 'utf8');
+    const bytes = Buffer.alloc(file.version.bytes);
+    text = bytes.toString('utf8', 0, await file.read(bytes, 0, bytes.length, 0));
   } catch (cause) {
+    if (cause instanceof CopylineError && cause.code === 'SOURCE_UNREADABLE') throw cause;
     throw invalid(path, cause instanceof Error ? cause.message : String(cause), cause);
   }
   let json: unknown;

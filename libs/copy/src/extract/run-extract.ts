@@ -17,6 +17,7 @@ import { formatManifest, readManifest } from './manifest.ts';
 import { Output, type OutputOptions } from './output.ts';
 import { csvOf, dialectOf, formatOf, type ExtractPlan } from './plan-extract.ts';
 import { readRows } from './read-rows.ts';
+import { sinkError } from './sink/byte-target.ts';
 import { Destination } from './sink/destination.ts';
 import { manifestName, splitName } from './sink/file-names.ts';
 import type { PartFile } from './sink/part-file.ts';
@@ -195,8 +196,15 @@ async function findManifest(
   extractId: string | undefined,
 ): Promise<Manifest | undefined> {
   if (extractId === undefined) return undefined;
-  const manifest = await readManifest(manifestPath).catch(() => undefined);
-  return manifest?.extractId === extractId ? manifest : undefined;
+  try {
+    const manifest = await readManifest(manifestPath);
+    return manifest.extractId === extractId ? manifest : undefined;
+  } catch (error) {
+    if (!(error instanceof CopylineError)) throw error;
+    // There is none, or something else has its name.
+    if (error.code === 'MANIFEST_INVALID') return undefined;
+    throw sinkError('Reading the manifest', error.cause);
+  }
 }
 
 async function toStandardOutput(run: ExtractRun): Promise<ExtractReport> {
