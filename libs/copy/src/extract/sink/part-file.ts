@@ -53,11 +53,16 @@ export class PartFile implements ByteTarget {
     onFailure: (error: unknown) => void = () => undefined,
   ): Promise<PartFile> {
     const path = join(folder, partName);
+    let handle: FileHandle | undefined;
     try {
       // Permissions are those of every new file: what the umask leaves.
-      const handle = await open(path, 'wx', 0o666);
+      handle = await open(path, 'wx', 0o666);
       return new PartFile(path, finalName, (await handle.stat()).ino, handle, onFailure);
     } catch (error) {
+      if (handle !== undefined) {
+        await handle.close().catch(() => undefined);
+        await unlink(path).catch(() => undefined);
+      }
       throw sinkError(`Creating ${finalName}`, error);
     }
   }
