@@ -11,9 +11,12 @@ import {
   truncate,
   writeFile,
 } from 'node:fs/promises';
+import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 
 import { verifyExtract } from '../src/index.ts';
+import { PartFile } from '../src/extract/sink/part-file.ts';
+import { StandardOutput } from '../src/extract/sink/standard-output.ts';
 import { ownTag, tagText } from '../src/extract/sink/writer-tag.ts';
 import { expectNothingPublished, useExtracting } from './extracting.ts';
 
@@ -46,6 +49,22 @@ describe('the files of an extract', () => {
     expect(outcome.error).toMatchObject({ code: 'SINK_EXISTS' });
     await expectNothingPublished(extracting, outcome, ['out.csv']);
     expect(await text()).toBe('mine\n');
+  });
+
+  it('tell everybody who waits that there is room again, or that there will be none', async () => {
+    const part = await PartFile.create(extracting.folder, '.part', 'part');
+    const large = Buffer.alloc(2 ** 21);
+    const rooms = [part.write(large), part.write(large), part.write(large)];
+    await part.finish();
+    await Promise.all(rooms);
+
+    const reader = new PassThrough();
+    const output = new StandardOutput(reader, () => undefined);
+    const waiting = [output.write(large), output.write(large)];
+    reader.destroy();
+    for (const each of await Promise.allSettled(waiting)) {
+      expect(each).toMatchObject({ status: 'rejected', reason: { code: 'SINK_CLOSED' } });
+    }
   });
 
   it('replace others when told to, with their permissions, and through a link', async () => {

@@ -121,6 +121,7 @@ export class ParquetFile implements ContentFile {
     const columns = this.#chunks.map((chunk) => {
       const { bytes, metadata } = chunk.take(this.#store.bytes);
       plainBytes += metadata.meta_data?.total_uncompressed_size ?? 0n;
+      // Any of its promises stands for all of them.
       for (const piece of bytes) room = this.#store.write(asBuffer(piece)) ?? room;
       return metadata;
     });

@@ -3,7 +3,8 @@ import { CopylineError } from '@copyline/contracts';
 /** Where bytes go: a file that is not visible yet, or a stream that somebody reads. */
 export interface ByteTarget {
   /**
-   * Takes the buffer over. `undefined`: more is welcome; a promise: after it.
+   * Takes the buffer over. `undefined`: more is welcome; a promise: after it. Whoever writes on
+   * regardless gets the same promise, so that one of them need be awaited.
    *
    * @throws CopylineError `SINK_…`, at once or from the promise, for this write or an earlier one
    */

@@ -25,6 +25,7 @@ export class PartFile implements ByteTarget {
   #writtenBytes = 0;
   #writing: Promise<void> | undefined;
   #failure: unknown;
+  #room: Promise<void> | undefined;
   #wake: () => void = () => undefined;
   #isClosed = false;
 
@@ -73,7 +74,11 @@ export class PartFile implements ByteTarget {
     this.#waiting.push(bytes);
     this.#waitingBytes += bytes.length;
     this.#writing ??= this.#drain();
-    return this.#waitingBytes <= WAITING_BYTES ? undefined : this.#room();
+    if (this.#waitingBytes <= WAITING_BYTES) return undefined;
+    this.#room ??= this.#makeRoom().finally(() => {
+      this.#room = undefined;
+    });
+    return this.#room;
   }
 
   /** Everything is on the disk, and the file is closed. */
@@ -132,7 +137,7 @@ export class PartFile implements ByteTarget {
     }
   }
 
-  async #room(): Promise<void> {
+  async #makeRoom(): Promise<void> {
     while (this.#waitingBytes > WAITING_BYTES && this.#writing !== undefined) {
       await new Promise<void>((resolve) => (this.#wake = resolve));
     }

@@ -7,6 +7,7 @@ export class StandardOutput implements ByteTarget {
   readonly #stream: Writable;
   readonly #onFailure: (error: unknown) => void;
   #failure: unknown;
+  #room: Promise<void> | undefined;
   #wake: () => void = () => undefined;
 
   /** @param onFailure told when the reader goes, also while nobody writes */
@@ -18,7 +19,11 @@ export class StandardOutput implements ByteTarget {
 
   write(bytes: Buffer): Promise<void> | undefined {
     this.#assertWhole();
-    return this.#stream.write(bytes) ? undefined : this.#drained();
+    if (this.#stream.write(bytes)) return undefined;
+    this.#room ??= this.#drained().finally(() => {
+      this.#room = undefined;
+    });
+    return this.#room;
   }
 
   async finish(): Promise<void> {
