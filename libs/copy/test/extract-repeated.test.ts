@@ -81,7 +81,10 @@ describe('an extract that is run again under its id', () => {
 
   it('is not taken for unpublished when its manifest cannot be read', async () => {
     await symlink('out.csv.manifest.json', path('out.csv.manifest.json'));
-    const unreadable = { code: 'SINK_UNWRITABLE', message: expect.stringContaining('ELOOP') };
+    const unreadable = {
+      code: 'SINK_UNWRITABLE',
+      message: expect.stringContaining('ELOOP') as string,
+    };
     await expect(find(extractId)).rejects.toMatchObject(unreadable);
     expect((await extract(ROWS, { extractId })).error).toMatchObject(unreadable);
     expect(await names()).toEqual(['out.csv.manifest.json']);
