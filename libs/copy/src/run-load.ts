@@ -82,11 +82,15 @@ export async function runLoad(
     await using file = await LocalFile.open(spec.source);
     return { report: await attemptUntilDone(run, file), error: undefined };
   } catch (error) {
-    // What an interruption broke is an interruption, whatever it looks like.
-    const isEcho = signal?.aborted === true && !(error instanceof CopylineError);
-    const known = isEcho ? abortReason(signal) : asCopylineError(error);
+    const known = reasonBehind(error, signal);
     return { report: recorder.failed(known), error: known };
   }
+}
+
+/** What an interruption broke is an interruption, whatever it looks like. */
+export function reasonBehind(error: unknown, signal: AbortSignal | undefined): CopylineError {
+  const isEcho = signal?.aborted === true && !(error instanceof CopylineError);
+  return isEcho ? abortReason(signal) : asCopylineError(error);
 }
 
 /** Fills in the defaults. @throws CopylineError `CONFIG_INVALID`, naming every fault */

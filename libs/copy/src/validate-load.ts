@@ -1,16 +1,10 @@
 import {
-  asCopylineError,
   CopylineError,
   type LoadReport,
   type LoadSpecInput,
   type ValidateReport,
 } from '@copyline/contracts';
-import {
-  abortReason,
-  Rollback,
-  type Connection,
-  type TransactionBlock,
-} from '@copyline/dws-client';
+import { Rollback, type Connection, type TransactionBlock } from '@copyline/dws-client';
 import { randomUUID } from 'node:crypto';
 
 import { copyRecords } from './copy-records.ts';
@@ -22,7 +16,7 @@ import { parseTableName } from './plan/table-name.ts';
 import { openRejectFiles, rejectLog } from './rejects/publish-rejects.ts';
 import { assertRejectsFile } from './rejects/reject-files.ts';
 import { restartWithout } from './rejects/restart-without.ts';
-import { parseSpec } from './run-load.ts';
+import { parseSpec, reasonBehind } from './run-load.ts';
 import { LocalFile } from './source/local-file.ts';
 
 /** Errors that the report lists; the file of rejects has all of them. */
@@ -64,8 +58,7 @@ export async function validateLoad(
     const status = counts.rowsRejected > 0 ? 'invalid' : 'valid';
     return { report: asValidateReport(loaded, status, isComplete), error: undefined };
   } catch (error) {
-    const isEcho = signal?.aborted === true && !(error instanceof CopylineError);
-    const known = isEcho ? abortReason(signal) : asCopylineError(error);
+    const known = reasonBehind(error, signal);
     const failed = recorder.failed(known);
     const status = failed.status === 'interrupted' ? 'interrupted' : 'failed';
     return { report: asValidateReport(failed, status, false), error: known };

@@ -1,17 +1,22 @@
 import {
-  asCopylineError,
   CopylineError,
   reportError,
   type LoadReport,
   type LoadSpecInput,
 } from '@copyline/contracts';
-import { abortReason, type Connection } from '@copyline/dws-client';
+import type { Connection } from '@copyline/dws-client';
 
 import { executeTogether } from '../execute-together.ts';
 import type { Execution } from '../execution.ts';
 import { LoadRecorder } from '../load-progress.ts';
 import { parseTableName } from '../plan/table-name.ts';
-import { parseSpec, prepareLoad, type LoadDeps, type LoadOutcome } from '../run-load.ts';
+import {
+  parseSpec,
+  prepareLoad,
+  reasonBehind,
+  type LoadDeps,
+  type LoadOutcome,
+} from '../run-load.ts';
 import { LocalFile } from '../source/local-file.ts';
 import { together } from './combined-report.ts';
 import { assertComplete } from './ready-file.ts';
@@ -49,8 +54,7 @@ export async function loadAtomically(
     const reports = await executeTogether(executions, connection);
     return { report: together(source, reports), error: undefined };
   } catch (error) {
-    const isEcho = signal?.aborted === true && !(error instanceof CopylineError);
-    const known = isEcho ? abortReason(signal) : asCopylineError(error);
+    const known = reasonBehind(error, signal);
     const last = recorders.at(-1)?.failed(known);
     return { report: failed(source, deps, specs, last, known), error: known };
   } finally {

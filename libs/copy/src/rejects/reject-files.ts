@@ -1,9 +1,9 @@
 import { CopylineError } from '@copyline/contracts';
-import { open, realpath, rename, stat, unlink } from 'node:fs/promises';
+import { realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 import { errnoOf, sinkError } from '../extract/sink/byte-target.ts';
-import { PartFile } from '../extract/sink/part-file.ts';
+import { PartFile, syncFolder } from '../extract/sink/part-file.ts';
 import { ownTag, tagText } from '../extract/sink/writer-tag.ts';
 import { rejectReport, type Reject } from './reject.ts';
 import type { RejectStore } from './reject-log.ts';
@@ -114,15 +114,7 @@ export class RejectFiles implements RejectStore {
         await rename(part.path, join(this.#folder, part.finalName));
         this.#unnamed.shift();
       }
-      const folder = await open(this.#folder, 'r');
-      try {
-        await folder.sync();
-      } catch (error) {
-        // Some network file systems have no such thing for folders.
-        if (errnoOf(error) !== 'EINVAL') throw error;
-      } finally {
-        await folder.close();
-      }
+      await syncFolder(this.#folder);
     } catch (error) {
       throw sinkError('Publishing the rejects', error);
     }

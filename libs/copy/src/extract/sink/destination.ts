@@ -1,11 +1,11 @@
 import { CopylineError } from '@copyline/contracts';
 import type { Stats } from 'node:fs';
-import { link, lstat, open, readdir, realpath, rename, unlink } from 'node:fs/promises';
+import { link, lstat, readdir, realpath, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join, sep } from 'node:path';
 
 import { errnoOf, sinkError } from './byte-target.ts';
 import { manifestName, splitPattern } from './file-names.ts';
-import { PartFile } from './part-file.ts';
+import { PartFile, syncFolder } from './part-file.ts';
 import { isGone, ownerDigits, ownTag, parseTag, tagText } from './writer-tag.ts';
 
 /** What link() says where there are no hard links. */
@@ -127,13 +127,13 @@ export class Destination implements AsyncDisposable {
     const previous = await this.#takeManifestAway();
     try {
       for (const part of [...files, manifest]) {
-        if (part === manifest) await this.#sync();
+        if (part === manifest) await syncFolder(this.folder);
         const isNew = (await this.#statOf(part.finalName)) === undefined;
         await this.#place(part);
         if (isNew) added.unshift(part);
         else replaced += 1;
       }
-      await this.#sync();
+      await syncFolder(this.folder);
     } catch (error) {
       for (const { finalName, inode } of added) {
         await this.#removeIf(finalName, (ino) => ino === inode);
@@ -214,18 +214,6 @@ export class Destination implements AsyncDisposable {
         throw new CopylineError('SINK_UNWRITABLE', `${name} exists and is not a file`);
       }
       if (!this.#policy.overwrite) throw new CopylineError('SINK_EXISTS', `${name} exists`);
-    }
-  }
-
-  async #sync(): Promise<void> {
-    const handle = await open(this.folder, 'r');
-    try {
-      await handle.sync();
-    } catch (error) {
-      // Some network file systems have no such thing for folders.
-      if (errnoOf(error) !== 'EINVAL') throw error;
-    } finally {
-      await handle.close();
     }
   }
 

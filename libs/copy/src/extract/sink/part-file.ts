@@ -1,7 +1,7 @@
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { sinkError, type ByteTarget } from './byte-target.ts';
+import { errnoOf, sinkError, type ByteTarget } from './byte-target.ts';
 
 /** What may wait to be written: enough to write while the server sends, too little to matter. */
 const WAITING_BYTES = 1024 * 1024;
@@ -146,6 +146,19 @@ export class PartFile implements ByteTarget {
 
   #assertWhole(): void {
     if (this.#failure !== undefined) throw this.#failure as Error;
+  }
+}
+
+/** The names in a folder are on the disk. */
+export async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } catch (error) {
+    // Some network file systems have no such thing for folders.
+    if (errnoOf(error) !== 'EINVAL') throw error;
+  } finally {
+    await folder.close();
   }
 }
 
