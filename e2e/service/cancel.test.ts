@@ -60,6 +60,26 @@ describe('F73: a job that is cancelled', () => {
     await loadedExactlyOnce(db, 't', ROWS);
   });
 
+  it('in COMMIT of a worker that stands still, too', async () => {
+    const { service, scheduler } = await prepare();
+    const gate = await commitGate(db, 't', { column: 'rid', at: 7 });
+    const frozen = await service.startWorker();
+    const { id } = await scheduler.submit({ source: 'inbox:rows.csv', into: 't' });
+    await gate.reached({ timeoutMs: 30_000 });
+    frozen.kill('SIGSTOP');
+    const worker = await service.startWorker();
+    await scheduler.jobWhen(id, 'to find its source held', ({ state }) => state === 'waiting');
+
+    expect(await scheduler.cancel(id)).toMatchObject({ state: 'waiting', cancelRequested: true });
+    await gate.release();
+
+    expect(await scheduler.jobEnded(id)).toMatchObject({ state: 'done', cancelRequested: true });
+    frozen.kill('SIGKILL');
+    await frozen.exit;
+    await stopAll(worker, scheduler);
+    await loadedExactlyOnce(db, 't', ROWS);
+  });
+
   it('after its worker has died is what the ledger says', async () => {
     const { service, scheduler } = await prepare();
     const told = await openGate(db, 'copyline_control.submission', {

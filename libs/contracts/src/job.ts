@@ -15,7 +15,7 @@ const instant = z.iso.datetime();
  * - `queued`: nobody has begun, or a worker that was stopped has put it back.
  * - `running`: a worker is at it.
  * - `waiting`: it failed for a passing reason, or another run holds its source; tried again later.
- * - `in-doubt`: the answer to COMMIT was lost; the next run asks the ledger before anything else.
+ * - `in-doubt`: whether a run was committed is not known; the next one asks before anything else.
  * - `done`, `failed`, `cancelled`: final. Only `done` has rows in the target, or files in the sink.
  */
 export const JOB_STATES = [

@@ -76,6 +76,15 @@ export class JobQueue implements AsyncDisposable {
     return state === 'active' ? 'active' : 'pending';
   }
 
+  /** Ends the pause before a job's next run, if there is one. @throws CopylineError `QUEUE_UNAVAILABLE` */
+  async hurry(id: string): Promise<void> {
+    const promote = async (): Promise<void> => {
+      const job = await this.#queue.getJob(id);
+      if ((await job?.isDelayed()) === true) await job?.promote();
+    };
+    await this.#answer('The queue does not answer', promote());
+  }
+
   /** Forgets a job that is not being run. @throws CopylineError `QUEUE_UNAVAILABLE` */
   async remove(id: string): Promise<void> {
     await this.#answer('The queue does not answer', this.#queue.remove(id));

@@ -69,8 +69,10 @@ export class JobsController {
   async cancel(@Param('id') id: string): Promise<Job> {
     const { submissions, queue } = this.#service;
     const job = await submissions.cancel(requireUuid(id));
-    // Nobody will run it; its place on the queue's board is of no use. Best effort.
-    if (isFinal(job.state)) await queue.remove(job.id).catch(() => undefined);
+    // Nobody will run it, and its place on the queue's board is of no use; or a worker has to find out
+    // what became of its runs, and nobody should wait for its pause to end. Best effort.
+    const tell = isFinal(job.state) ? queue.remove(job.id) : queue.hurry(job.id);
+    await tell.catch(() => undefined);
     return job;
   }
 

@@ -132,7 +132,7 @@ export function openApiDocument(version: string): ReturnType<typeof createDocume
         delete: {
           summary: 'Cancel a job',
           description:
-            'A job that nobody runs is cancelled at once. A running one is interrupted and rolled back, unless COMMIT has been sent, or the files are being published: then it ends as done.',
+            'A job that nobody runs is cancelled at once, or as soon as a worker has made sure that no lost run of it was committed or can be. A running one is interrupted and rolled back, unless COMMIT has been sent, or the files are being published: then it ends as done.',
           tags: ['Jobs'],
           requestParams: { path: jobId },
           responses: { '202': answer('The job as it is now', jobSchema), ...refusals(404, 409) },

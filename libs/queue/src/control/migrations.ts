@@ -104,6 +104,12 @@ CREATE TABLE ${schema}.worker (
 ALTER TABLE ${schema}.submission
   ADD COLUMN type text NOT NULL DEFAULT 'load' CHECK (type IN ('load', 'extract'));
 `,
+  (schema) => `
+-- A run has ended unheard of, or is still alive somewhere: it may have been committed, or may yet be.
+ALTER TABLE ${schema}.submission ADD COLUMN uncertain boolean NOT NULL DEFAULT false;
+UPDATE ${schema}.submission SET uncertain = true
+ WHERE (losses > 0 OR state = 'in-doubt') AND state IN ('queued', 'running', 'waiting', 'in-doubt');
+`,
 ];
 
 /** Not the ledger's schema: one database may be control database and target at once. */

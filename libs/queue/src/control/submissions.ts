@@ -44,6 +44,8 @@ export interface StartedRun {
   readonly failures: number;
   readonly losses: number;
   readonly busy: number;
+  /** How an earlier run has ended nobody knows: it may have been committed, or may yet be. */
+  readonly isUncertain: boolean;
 }
 
 /** What has been asked for and what has become of it. All times are those of the database's clock. */
@@ -168,23 +170,22 @@ export class Submissions {
    * @returns undefined when nothing is to be done any more
    */
   async start(id: string, worker: string): Promise<StartedRun | undefined> {
-    const { rows } = await this.#database.query<
-      SubmissionRow & { run_id: string; failures: number; losses: number; busy: number }
-    >(
+    const { rows } = await this.#database.query<SubmissionRow & StartedRow>(
       `UPDATE ${this.#table}
           SET losses = losses + CASE state WHEN 'running' THEN 1 ELSE 0 END,
+              uncertain = uncertain OR state = 'running',
               state = 'running', run_id = $2, worker = $3, runs = runs + 1, progress = NULL,
               started_at = coalesce(started_at, clock_timestamp()),
               enqueued_at = coalesce(enqueued_at, clock_timestamp()),
               seen_at = clock_timestamp(), next_run_at = NULL
         WHERE id = $1 AND ${UNSETTLED}
-        RETURNING ${JOB_COLUMNS}, run_id, failures, losses, busy`,
+        RETURNING ${JOB_COLUMNS}, run_id, failures, losses, busy, uncertain`,
       [id, randomUUID(), worker],
     );
     const [row] = rows;
     if (row === undefined) return undefined;
-    const { run_id: runId, failures, losses, busy } = row;
-    return { runId, job: jobOf(row), failures, losses, busy };
+    const { run_id: runId, failures, losses, busy, uncertain: isUncertain } = row;
+    return { runId, job: jobOf(row), failures, losses, busy, isUncertain };
   }
 
   /**
@@ -224,6 +225,7 @@ export class Submissions {
     const { rowCount } = await this.#database.query(
       `UPDATE ${this.#table}
           SET state = $3, report = $4, error = $5, progress = NULL,
+              uncertain = uncertain OR $3 = 'in-doubt',
               failures = failures + CASE $6 WHEN 'failure' THEN 1 ELSE 0 END,
               busy = CASE $6 WHEN 'busy' THEN busy + 1 ELSE 0 END,
               next_run_at = clock_timestamp() + $7 * interval '1 ms'
@@ -244,8 +246,9 @@ export class Submissions {
   // — a person's side —
 
   /**
-   * Asks for the end of a job. One that nobody runs, and that cannot have been committed, is cancelled
-   * at once; a running one hears of it with its next sign of life, and its outcome is the truth.
+   * Asks for the end of a job. One that nobody runs is cancelled at once, if all its runs have told how
+   * they ended; else a worker has to find out first, and is due now. A running one hears of it with its
+   * next sign of life, and its outcome is the truth.
    *
    * @throws CopylineError `JOB_NOT_FOUND`, `JOB_FINISHED`
    */
@@ -253,9 +256,10 @@ export class Submissions {
     const { rows } = await this.#database.query<SubmissionRow>(
       `UPDATE ${this.#table}
           SET cancel_requested_at = coalesce(cancel_requested_at, clock_timestamp()),
-              finished_at = CASE WHEN state IN ('queued', 'waiting') THEN clock_timestamp() END,
-              next_run_at = CASE WHEN state IN ('queued', 'waiting') THEN NULL ELSE next_run_at END,
-              state = CASE WHEN state IN ('queued', 'waiting') THEN 'cancelled' ELSE state END
+              finished_at = CASE WHEN ${AT_REST} THEN clock_timestamp() END,
+              next_run_at = CASE WHEN ${AT_REST} OR state = 'running' THEN NULL
+                                 ELSE clock_timestamp() END,
+              state = CASE WHEN ${AT_REST} THEN 'cancelled' ELSE state END
         WHERE id = $1 AND ${UNSETTLED} RETURNING ${JOB_COLUMNS}`,
       [id],
     );
@@ -299,7 +303,18 @@ export class Submissions {
   }
 }
 
+/** What `start` gives beside the job. */
+interface StartedRow {
+  run_id: string;
+  failures: number;
+  losses: number;
+  busy: number;
+  uncertain: boolean;
+}
+
 const UNSETTLED = `state IN ('queued', 'running', 'waiting', 'in-doubt')`;
+/** Nothing of it is loaded or published, nor can be before its next run. */
+const AT_REST = `(state IN ('queued', 'waiting') AND NOT uncertain)`;
 
 /** The same for every way of writing the same work: defaults filled in, keys in order. */
 function digestOf(work: Work): string {

@@ -102,28 +102,10 @@ export class SubmissionRunner {
     // Ended meanwhile, or withdrawn: the queue delivers at least once.
     if (run === undefined) return resultOf('discarded', undefined);
     delivery.log(`run ${String(run.job.runs)} on ${worker}`);
-    if (run.job.cancelRequested || run.losses >= MOST_LOSSES) {
-      // Not to be run again. But an earlier run may have been committed without having said so, and
-      // one that was only slow must not commit after it was said to be over.
-      let committed;
-      try {
-        committed = await this.#findCommitted(run.job);
-      } catch (error) {
-        if (!(error instanceof CopylineError)) throw error;
-        return this.#unknown(run, error);
-      }
-      if (committed !== undefined) return this.#done(run, committed);
-      return run.job.cancelRequested ? this.#cancelled(run, null) : this.#givenUp(run);
-    }
+    // Not to be run again.
+    if (run.job.cancelRequested) return this.#cancelled(run, null);
+    if (run.losses >= MOST_LOSSES) return this.#givenUp(run);
     return this.#attempt(run, delivery);
-  }
-
-  /** What an earlier run has made true without having said so; none can do so any more. */
-  #findCommitted(job: Job): Promise<Report | undefined> {
-    const { lookUp, extracts } = this.#options;
-    return job.type === 'load'
-      ? lookUp(job.load, job.id, { close: true })
-      : extracts.findPublished(job.extract, job.id);
   }
 
   async #attempt(run: StartedRun, delivery: JobDelivery<JobType>): Promise<JobResult> {
@@ -169,23 +151,60 @@ export class SubmissionRunner {
     return resultOf('done', report);
   }
 
-  async #cancelled(run: StartedRun, report: Report | null): Promise<JobResult> {
+  #cancelled(run: StartedRun, report: Report | null): Promise<JobResult> {
     const error = new CopylineError('JOB_CANCELLED', 'The job was cancelled', {
       source: fileOf(run.job),
       commitState: report?.error?.commitState ?? 'none',
     });
-    await this.#finish(run, { state: 'cancelled', report, error: reportError(error) });
-    return resultOf('cancelled', undefined);
+    return this.#endUndone(run, 'cancelled', error, report);
   }
 
-  async #givenUp(run: StartedRun): Promise<never> {
+  #givenUp(run: StartedRun): Promise<JobResult> {
     const error = new CopylineError(
       'WORKER_LOST',
       `${String(run.losses)} workers have died while they ran this ${run.job.type}`,
       { source: fileOf(run.job) },
     );
-    await this.#finish(run, { state: 'failed', report: null, error: reportError(error) });
-    throw new RunFailed(reasonOf(error));
+    return this.#endUndone(run, 'failed', error, null);
+  }
+
+  /**
+   * Ends a job for good with nothing done. A run of which nobody has heard how it ended may have been
+   * committed all the same, and one that is only slow must not commit after it was said to be over.
+   */
+  async #endUndone(
+    run: StartedRun,
+    state: 'failed' | 'cancelled',
+    error: CopylineError,
+    report: Report | null,
+  ): Promise<JobResult> {
+    if (run.isUncertain && (await this.#isCurrent(run))) {
+      let committed;
+      try {
+        committed = await this.#findCommitted(run.job);
+      } catch (fault) {
+        if (!(fault instanceof CopylineError)) throw fault;
+        return this.#unknown(run, fault);
+      }
+      if (committed !== undefined) return this.#done(run, committed);
+    }
+    await this.#finish(run, { state, report, error: reportError(error) });
+    if (state === 'failed') throw new RunFailed(reasonOf(error));
+    return resultOf(state, undefined);
+  }
+
+  /** Whether this run still speaks for the job: one that was overtaken must not close the newer one's. */
+  async #isCurrent({ job, runId }: StartedRun): Promise<boolean> {
+    const answer = await written(() => this.#options.submissions.beat(job.id, runId, undefined));
+    return answer !== undefined;
+  }
+
+  /** What an earlier run has made true without having said so; none can do so any more. */
+  #findCommitted(job: Job): Promise<Report | undefined> {
+    const { lookUp, extracts } = this.#options;
+    return job.type === 'load'
+      ? lookUp(job.load, job.id, { close: true })
+      : extracts.findPublished(job.extract, job.id);
   }
 
   /** Whether an earlier run was committed cannot be found out now: asked again until it can. */
@@ -213,12 +232,9 @@ export class SubmissionRunner {
     throw new RunLater(reasonOf(error), delayMs);
   }
 
-  async #failed(run: StartedRun, error: CopylineError, report: Report): Promise<never> {
+  async #failed(run: StartedRun, error: CopylineError, report: Report): Promise<JobResult> {
     const next = afterFailure(error, run, this.#options.retry);
-    if (next.action === 'fail') {
-      await this.#finish(run, { state: 'failed', report, error: reportError(error) });
-      throw new RunFailed(reasonOf(error));
-    }
+    if (next.action === 'fail') return this.#endUndone(run, 'failed', error, report);
     const { state, delayMs, counts } = next;
     await this.#putBack(run, { state, delayMs, counts, report, error: reportError(error) });
     throw new RunLater(reasonOf(error), delayMs);
@@ -234,12 +250,11 @@ export class SubmissionRunner {
 }
 
 /** A control database that restarts must not make committed work run again. */
-async function written(write: () => Promise<unknown>): Promise<void> {
+async function written<T>(write: () => Promise<T>): Promise<T> {
   const deadline = performance.now() + WRITE_DEADLINE_MS;
   for (;;) {
     try {
-      await write();
-      return;
+      return await write();
     } catch (error) {
       const isPassing = error instanceof CopylineError && error.retry === 'retry';
       if (!isPassing || performance.now() > deadline) throw error;

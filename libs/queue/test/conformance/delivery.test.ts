@@ -175,9 +175,10 @@ describe.each(BACKENDS)('what the queue delivers, on %s', (kind) => {
     expect(await waiting?.getState()).toBe('delayed');
     expect(waiting?.failedReason).toContain('cannot read properties');
     // The pause is five seconds; nobody has to wait for it.
-    await waiting?.promote();
+    await queue.hurry(id);
     await waitFor('the end of the job', async () => (await queue.stateOf(id)) === 'ended');
     expect(await bullJob(queue, id)).toMatchObject({ returnvalue: DONE });
+    for (const notPausing of [id, randomUUID()]) await queue.hurry(notPausing);
     expect(runs).toBe(2);
   });
 });

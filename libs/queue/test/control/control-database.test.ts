@@ -13,9 +13,10 @@ describe.each(postgresServers())('the control database on $name', (server) => {
     expect(await db.sql('SELECT version FROM copyline_control.migration')).toEqual([
       { version: 1 },
       { version: 2 },
+      { version: 3 },
     ]);
     await openControl(db);
-    expect(await db.sql('SELECT version FROM copyline_control.migration')).toHaveLength(2);
+    expect(await db.sql('SELECT version FROM copyline_control.migration')).toHaveLength(3);
   });
 
   it('is left alone by a program that is older than it', async () => {
@@ -23,7 +24,7 @@ describe.each(postgresServers())('the control database on $name', (server) => {
     await db.sql('INSERT INTO copyline_control.migration (version) VALUES (1000)');
     await expect(ControlDatabase.open({ target: db.url() })).rejects.toMatchObject({
       code: 'CONTROL_NEWER',
-      message: 'The control database has version 1000, this Copyline knows 2',
+      message: 'The control database has version 1000, this Copyline knows 3',
     });
   });
 

@@ -34,7 +34,7 @@ describe.each(anyPostgres())('runs of a submission on $name', (server) => {
     const { submissions } = await openControl(db);
     const id = await submitted(submissions);
     const run = await started(submissions, id);
-    expect(run).toMatchObject({ failures: 0, losses: 0, busy: 0 });
+    expect(run).toMatchObject({ failures: 0, losses: 0, busy: 0, isUncertain: false });
     expect(run.job).toMatchObject({
       state: 'running',
       runs: 1,
@@ -73,7 +73,7 @@ describe.each(anyPostgres())('runs of a submission on $name', (server) => {
     const id = await submitted(submissions);
     const zombie = await started(submissions, id);
     const newer = await started(submissions, id);
-    expect(newer).toMatchObject({ losses: 1, job: { runs: 2 } });
+    expect(newer).toMatchObject({ losses: 1, isUncertain: true, job: { runs: 2 } });
     const before = await submissions.find(id);
 
     expect(await submissions.beat(id, zombie.runId, undefined)).toBeUndefined();
@@ -143,6 +143,14 @@ describe.each(anyPostgres())('runs of a submission on $name', (server) => {
       expect(job).toMatchObject({ state, cancelRequested: true, finishedAt: null });
       expect(await submissions.cancel(id)).toMatchObject({ state, cancelRequested: true });
       expect(await submissions.start(id, 'w')).toMatchObject({ job: { cancelRequested: true } });
+    }
+    for (const unheardOf of ['running', 'in-doubt'] as const) {
+      const id = await bring(unheardOf);
+      await submissions.putBack(id, (await started(submissions, id)).runId, again());
+      const job = await submissions.cancel(id);
+      expect(job).toMatchObject({ state: 'waiting', cancelRequested: true, finishedAt: null });
+      // At once, not after its pause.
+      expect(Date.parse(job.nextRunAt ?? '')).toBeLessThanOrEqual(Date.now());
     }
     for (const state of ['done', 'failed', 'cancelled'] as const) {
       const id = await bring(state);

@@ -117,6 +117,18 @@ describe('what becomes of a submitted extract', () => {
     });
   });
 
+  it('that was published by a worker that died is done, although the next run has failed', async () => {
+    const { service, id, published } = await start(() =>
+      Promise.resolve(new CopylineError('SINK_FORBIDDEN', 'not on this machine')),
+    );
+    await service.submissions.start(id, 'host:dead');
+    published.add(id);
+    await service.work();
+    expect(await service.until(id, { state: 'done' })).toMatchObject({
+      ...{ runs: 2, error: null, report: { rowsExtracted: 7 } },
+    });
+  });
+
   it('has a key of its own: no load may use it', async () => {
     const { service } = await start();
     const { queue, submissions } = service;

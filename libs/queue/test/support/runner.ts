@@ -30,6 +30,7 @@ export class FakeTarget {
 
   async prepare(): Promise<void> {
     await this.#db.sql('CREATE TABLE loaded (owner uuid UNIQUE, at timestamptz DEFAULT now())');
+    await this.#db.sql('CREATE TABLE closed (owner uuid UNIQUE)');
   }
 
   readonly runLoad: LoadRunner = (request, run) => {
@@ -37,16 +38,24 @@ export class FakeTarget {
     return (this.script.shift() ?? this.commit)(request, run);
   };
 
-  /** Commits, or finds that an earlier run has. */
-  readonly commit: LoadRunner = async (_, { owner }) => {
+  /** Commits, or finds that an earlier run has; for an owner that is closed it can do neither. */
+  readonly commit: LoadRunner = async (request, run) => {
+    const { owner } = run;
     const stored = await this.#db.sql(
-      'INSERT INTO loaded VALUES ($1) ON CONFLICT DO NOTHING RETURNING owner',
+      `INSERT INTO loaded SELECT $1 WHERE NOT EXISTS (SELECT FROM closed WHERE owner = $1)
+         ON CONFLICT DO NOTHING RETURNING owner`,
       [owner],
     );
+    if (stored.length === 0 && !(await this.owners()).includes(owner)) {
+      return failing('LOAD_SUPERSEDED')(request, run);
+    }
     return { report: { ...reportOf(1), deduplicated: stored.length === 0 }, error: undefined };
   };
 
-  readonly lookUp: LedgerLookup = async (_, owner) => {
+  readonly lookUp: LedgerLookup = async (_, owner, options) => {
+    if (options?.close === true) {
+      await this.#db.sql('INSERT INTO closed VALUES ($1) ON CONFLICT DO NOTHING', [owner]);
+    }
     const found = await this.#db.sql('SELECT FROM loaded WHERE owner = $1', [owner]);
     return found.length === 0 ? undefined : reportOf(1);
   };
