@@ -15,8 +15,8 @@ export function createLoadRunner(settings: Settings, pools: TargetPools): LoadRu
       const refusal = asCopylineError(error);
       return { report: { ...refusedReport(refusal), source: load.source }, error: refusal };
     }
-    const connect = (): ReturnType<TargetPools['connect']> =>
-      pools.connect(load.connection, signal);
+    const connect = (until?: AbortSignal): ReturnType<TargetPools['connect']> =>
+      pools.connect(load.connection, until);
     return runLoad(spec, { connect, database, owner, whenBusy, onProgress }, signal);
   };
 }

@@ -1,4 +1,4 @@
-import { Pool, type Connection } from '@copyline/dws-client';
+import { Pool, untilAborted, type Connection } from '@copyline/dws-client';
 
 import type { Settings } from './settings.ts';
 import { connectionNamed, type OnStatus, type Target } from './target.ts';
@@ -32,19 +32,15 @@ export class TargetPools implements AsyncDisposable {
     return this.#entry(name).target.description;
   }
 
-  /** @throws CopylineError `CONNECTION_UNKNOWN`, or as the driver's `Pool.connect` does */
+  /**
+   * @param signal ends the wait of this caller; the pool, which is everybody's, is opened all the same
+   * @throws CopylineError `CONNECTION_UNKNOWN`, or as the driver's `Pool.connect` does
+   */
   async connect(name: string, signal?: AbortSignal): Promise<Connection> {
     const entry = this.#entry(name);
-    const pool = (entry.pool ??= this.#open(entry, signal));
-    try {
-      return await (await pool).connect();
-    } catch (error) {
-      // A database that could not be found or started is looked for again next time.
-      await pool.catch(() => {
-        if (entry.pool === pool) entry.pool = undefined;
-      });
-      throw error;
-    }
+    const pool = (entry.pool ??= this.#open(entry));
+    await untilAborted(pool, signal);
+    return (await pool).connect({ signal });
   }
 
   async close(): Promise<void> {
@@ -69,8 +65,14 @@ export class TargetPools implements AsyncDisposable {
     return entry;
   }
 
-  async #open({ target }: Entry, signal: AbortSignal | undefined): Promise<Pool> {
+  async #open(entry: Entry): Promise<Pool> {
     const { max, applicationName } = this.#options;
-    return new Pool({ target: await target.parameters(signal), max, applicationName });
+    try {
+      return new Pool({ target: await entry.target.parameters(), max, applicationName });
+    } catch (error) {
+      // A database that could not be found or started is looked for again next time.
+      entry.pool = undefined;
+      throw error;
+    }
   }
 }

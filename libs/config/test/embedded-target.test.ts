@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 
-import { connectionNamed, controlTarget, readSettings } from '../src/index.ts';
+import { connectionNamed, controlTarget, readSettings, TargetPools } from '../src/index.ts';
 
 let directory: string;
 
@@ -32,4 +32,13 @@ it('the embedded database is opened once for all callers, and one that gives up 
   const [{ port, password }, same] = [await target.parameters(), await control.parameters()];
   expect(same).toMatchObject({ port, host: '127.0.0.1', sslmode: 'disable' });
   expect(same.password?.reveal()).toBe(password?.reveal());
+
+  // So does a pool: who opens it first does not open it for himself.
+  await using pools = new TargetPools(settings, { max: 2, applicationName: 'test' });
+  const other = new AbortController();
+  const first = pools.connect('embedded', other.signal);
+  const second = pools.connect('embedded', new AbortController().signal);
+  other.abort();
+  await expect(first).rejects.toMatchObject({ code: 'INTERRUPTED' });
+  await (await second).close();
 });

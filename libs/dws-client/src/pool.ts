@@ -10,6 +10,7 @@ import { type PooledClient, pooledClientClass } from './connect/pooled-client.ts
 import type { ConnectionParameters } from './conninfo/keywords.ts';
 import { Connection } from './connection.ts';
 import { assertCan } from './flavour/capabilities.ts';
+import { abortReason, throwIfAborted } from './interruption.ts';
 import { settlesWithin } from './in-time.ts';
 import { PoolCounters, type PoolMetrics } from './pool-metrics.ts';
 import type { QueryOptions, QueryResult, Row } from './queries.ts';
@@ -80,6 +81,8 @@ export class Pool implements AsyncDisposable {
   /** Tells those who wait that the pool is closed. */
   readonly #waiting = new Set<(reason: CopylineError) => void>();
   readonly #pool: pg.Pool;
+  /** Ends the search for servers when the pool is closed. */
+  readonly #searching = new AbortController();
   #closing: Promise<void> | undefined;
 
   /**
@@ -108,15 +111,22 @@ export class Pool implements AsyncDisposable {
   /**
    * Takes a connection; give it back with `close()` or `await using`.
    *
+   * @param options.signal ends the wait. Default: `acquireTimeoutMs` does
    * @throws CopylineError `POOL_TIMEOUT`, `CONNECTION_UNUSABLE` once the pool is closed, `NOT_SUPPORTED`
-   *   when it is to reset in a way that the server does not have, or as `connect` does.
+   *   when it is to reset in a way that the server does not have, `INTERRUPTED` or the reason of the
+   *   signal, or as `connect` does.
    */
-  async connect(): Promise<Connection> {
+  async connect({
+    signal,
+  }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Connection> {
     const { retry } = this.#options;
     const client =
       retry === undefined
-        ? await this.#acquire()
-        : await withRetry({ ...retry, unit: 'connect' }, () => this.#acquire());
+        ? await this.#acquire(signal)
+        : await withRetry(
+            { ...retry, unit: 'connect', ...(signal === undefined ? {} : { signal }) },
+            () => this.#acquire(signal),
+          );
     this.#counters.add('acquired');
     const { session } = client;
     const server = serverOf(session.client);
@@ -226,6 +236,7 @@ export class Pool implements AsyncDisposable {
 
   async #close(graceMs: number | undefined): Promise<void> {
     for (const refuse of this.#waiting) refuse(closed());
+    this.#searching.abort();
     const ended = this.#pool.end();
     if (graceMs !== undefined && !(await settlesWithin(ended, graceMs))) {
       const reason = new CopylineError('CONNECTION_UNUSABLE', 'The pool was closed');
@@ -235,10 +246,12 @@ export class Pool implements AsyncDisposable {
     await ended;
   }
 
-  async #acquire(): Promise<PooledClient> {
+  async #acquire(signal: AbortSignal | undefined): Promise<PooledClient> {
     if (this.#closing !== undefined) throw closed();
+    throwIfAborted(signal);
     try {
-      return await this.#untilClosed(this.#pool.connect() as unknown as Promise<PooledClient>);
+      const acquiring = this.#pool.connect() as unknown as Promise<PooledClient>;
+      return await this.#untilRefused(acquiring, signal);
     } catch (error) {
       if (error instanceof Error && error.message.startsWith('timeout exceeded')) {
         this.#counters.add('timedOut');
@@ -266,21 +279,31 @@ export class Pool implements AsyncDisposable {
     return own === 0 ? `: ${all}` : `: ${all}, ${String(own)} by the very task that waits`;
   }
 
-  /** A caller who waits when the pool is closed is refused; what comes for him goes back. */
-  #untilClosed(acquiring: Promise<PooledClient>): Promise<PooledClient> {
+  /** A caller who gives up, or waits when the pool is closed, is let go; what comes for him goes back. */
+  #untilRefused(
+    acquiring: Promise<PooledClient>,
+    signal: AbortSignal | undefined,
+  ): Promise<PooledClient> {
     return new Promise((resolve, reject) => {
       let isRefused = false;
       const refuse = (reason: CopylineError): void => {
         isRefused = true;
         reject(reason);
       };
+      const giveUp = (): void => {
+        if (signal !== undefined) refuse(abortReason(signal));
+      };
       this.#waiting.add(refuse);
+      signal?.addEventListener('abort', giveUp, { once: true });
       acquiring
         .then((client) => {
           if (isRefused) client.release();
           else resolve(client);
         }, reject)
-        .finally(() => this.#waiting.delete(refuse));
+        .finally(() => {
+          this.#waiting.delete(refuse);
+          signal?.removeEventListener('abort', giveUp);
+        });
     });
   }
 
@@ -288,7 +311,10 @@ export class Pool implements AsyncDisposable {
     const { idleTimeoutMs = 60_000, maxAgeMs = MAX_AGE_MS, maxUses } = this.#options;
     const pool = new pg.Pool({
       Client: pooledClientClass((signal) =>
-        findSession(this.#parameters, { ...this.#options, signal }),
+        findSession(this.#parameters, {
+          ...this.#options,
+          signal: AbortSignal.any([signal, this.#searching.signal]),
+        }),
       ),
       max: this.#max,
       idleTimeoutMillis: idleTimeoutMs,
