@@ -7,6 +7,7 @@ import {
   SubmissionRunner,
   Workers,
   withoutRepeats,
+  type RegisteredWorker,
   type Service,
 } from '@copyline/queue';
 import { Logger, type OnApplicationShutdown } from '@nestjs/common';
@@ -34,7 +35,7 @@ export class LoadWorker implements OnApplicationShutdown {
   readonly #pools: TargetPools;
   readonly #jobs: JobWorker;
   readonly #workers: Workers;
-  readonly #id: string;
+  readonly #self: RegisteredWorker;
   readonly #beat: NodeJS.Timeout;
   #stuckSince: number | undefined;
   #closing: Promise<boolean> | undefined;
@@ -48,7 +49,7 @@ export class LoadWorker implements OnApplicationShutdown {
       readonly pools: TargetPools;
       readonly jobs: JobWorker;
       readonly workers: Workers;
-      readonly id: string;
+      readonly self: RegisteredWorker;
     },
   ) {
     this.#config = config;
@@ -58,7 +59,7 @@ export class LoadWorker implements OnApplicationShutdown {
     this.#pools = parts.pools;
     this.#jobs = parts.jobs;
     this.#workers = parts.workers;
-    this.#id = parts.id;
+    this.#self = parts.self;
     this.#beat = setInterval(() => void this.#tell(), BEAT_MS);
   }
 
@@ -95,7 +96,7 @@ export class LoadWorker implements OnApplicationShutdown {
       retry: { attempts: config.attempts },
     });
     const workers = new Workers(service.control);
-    const id = await workers.register(name, concurrency);
+    const self = await workers.register(name, concurrency);
     const jobs = new JobWorker(
       service.backend,
       {
@@ -106,7 +107,7 @@ export class LoadWorker implements OnApplicationShutdown {
     );
     await jobs.waitUntilReady();
     log.log(`Taking jobs from the queue in ${service.queue.at}, ${String(concurrency)} at a time`);
-    return new LoadWorker(config, { log, control, service, pools, jobs, workers, id });
+    return new LoadWorker(config, { log, control, service, pools, jobs, workers, self });
   }
 
   /** @throws CopylineError while the worker cannot work */
@@ -153,7 +154,7 @@ export class LoadWorker implements OnApplicationShutdown {
     clearInterval(this.#beat);
     // Nobody waits for these any more: what is left open ends with the process.
     try {
-      await this.#workers.unregister(this.#id);
+      await this.#workers.unregister(this.#self);
       await this.#service[Symbol.asyncDispose]();
       if (isOrderly) await this.#pools.close();
       await this.#control[Symbol.asyncDispose]();
@@ -166,7 +167,7 @@ export class LoadWorker implements OnApplicationShutdown {
 
   async #tell(): Promise<void> {
     try {
-      await this.#workers.beat(this.#id, this.#jobs.running);
+      await this.#workers.beat(this.#self, this.#jobs.running);
       const waiting = await this.#service.queue.countWaiting();
       const isIdle = waiting > 0 && this.#jobs.running === 0;
       this.#stuckSince = isIdle ? (this.#stuckSince ?? performance.now()) : undefined;

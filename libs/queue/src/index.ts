@@ -22,7 +22,7 @@ export { Submissions } from './control/submissions.ts';
 export type { RunAgain, RunEnd, StartedRun, SubmitOptions } from './control/submissions.ts';
 export { Schedules } from './control/schedules.ts';
 export { Access } from './control/access.ts';
-export { Workers } from './control/workers.ts';
+export { Workers, type RegisteredWorker } from './control/workers.ts';
 
 export { withoutRepeats } from './without-repeats.ts';
 

@@ -7,6 +7,15 @@ import { instantOf, isoUtc } from './submission-row.ts';
 /** A worker that has not been seen for longer is taken for gone. */
 const GONE_AFTER_SECONDS = 15;
 
+/** A worker, as it has registered. */
+export interface RegisteredWorker {
+  readonly id: string;
+  readonly name: string;
+  /** Jobs at a time. */
+  readonly concurrency: number;
+  readonly startedAt: string;
+}
+
 /** The workers that are there, so that people can see why nothing happens. */
 export class Workers {
   readonly #database: ControlDatabase;
@@ -17,26 +26,32 @@ export class Workers {
     this.#table = `${database.schema}.worker`;
   }
 
-  /** @returns the worker's id for its signs of life */
-  async register(name: string, concurrency: number): Promise<string> {
-    const id = randomUUID();
-    await this.#database.query(
+  /** @returns the worker as its signs of life have to name it */
+  async register(name: string, concurrency: number): Promise<RegisteredWorker> {
+    const { rows } = await this.#database.query<{ started_at: string }>(
       `WITH gone AS (
          DELETE FROM ${this.#table} WHERE seen_at < clock_timestamp() - interval '1 hour')
-       INSERT INTO ${this.#table} (id, name, concurrency, running) VALUES ($1, $2, $3, 0)`,
-      [id, name, concurrency],
+       SELECT ${isoUtc('started_at')} FROM (SELECT clock_timestamp() AS started_at) AS now`,
     );
-    return id;
+    const worker = { id: randomUUID(), name, concurrency, startedAt: rows[0]?.started_at ?? '' };
+    await this.beat(worker, 0);
+    return worker;
   }
 
-  async beat(id: string, running: number): Promise<void> {
+  /** A sign of life; it also brings back who was cut off for so long that the row is gone. */
+  async beat(
+    { id, name, concurrency, startedAt }: RegisteredWorker,
+    running: number,
+  ): Promise<void> {
     await this.#database.query(
-      `UPDATE ${this.#table} SET seen_at = clock_timestamp(), running = $2 WHERE id = $1`,
-      [id, running],
+      `INSERT INTO ${this.#table} (id, name, concurrency, started_at, running)
+       VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp(), running = EXCLUDED.running`,
+      [id, name, concurrency, startedAt, running],
     );
   }
 
-  async unregister(id: string): Promise<void> {
+  async unregister({ id }: RegisteredWorker): Promise<void> {
     await this.#database.query(`DELETE FROM ${this.#table} WHERE id = $1`, [id]);
   }
 

@@ -68,15 +68,26 @@ describe.each(postgresServers())('the control database on $name', (server) => {
   it('knows the workers that are there', async () => {
     const { database } = await openControl(db);
     const workers = new Workers(database);
-    const id = await workers.register('host-1', 2);
+    const unseenFor = (interval: string) =>
+      db.sql(
+        `UPDATE copyline_control.worker SET seen_at = now() - $1::interval WHERE name = 'host-2'`,
+        [interval],
+      );
+    const worker = await workers.register('host-1', 2);
     const gone = await workers.register('host-2', 1);
-    await workers.beat(id, 1);
-    await db.sql(
-      `UPDATE copyline_control.worker SET seen_at = now() - interval '20 s' WHERE id = $1`,
-      [gone],
-    );
+    const [, before] = await workers.list();
+    await workers.beat(worker, 1);
+    await unseenFor('20 s');
     expect(await workers.list()).toMatchObject([{ name: 'host-1', concurrency: 2, running: 1 }]);
-    await workers.unregister(id);
+    await workers.unregister(worker);
     expect(await workers.list()).toEqual([]);
+
+    // Cut off for so long that the next one has cleared it away, it is there again.
+    await unseenFor('2 h');
+    await workers.unregister(await workers.register('host-3', 1));
+    await workers.beat(gone, 1);
+    expect(await workers.list()).toMatchObject([
+      { name: 'host-2', concurrency: 1, running: 1, startedAt: before?.startedAt },
+    ]);
   });
 });
