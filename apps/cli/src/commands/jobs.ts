@@ -97,20 +97,34 @@ async function cancel(id: string, { terminal, settings }: CommandContext): Promi
 /** What became of a job that was told to stop, as it is: a COMMIT that was sent is not taken back. */
 export function cancelOutcome(job: Job): { readonly text: string; readonly exitCode: number } {
   const name = `Job ${shortId(job)}`;
-  const nothing = job.type === 'load' ? 'nothing is loaded' : 'nothing is published';
   if (job.state === 'cancelled') {
+    const nothing = job.type === 'load' ? 'nothing is loaded' : 'nothing is published';
     return { text: `${name} is cancelled; ${nothing}`, exitCode: EXIT.done };
   }
   if (job.state === 'done') {
     return { text: `${name} is done all the same: ${whatIsDone(job)}`, exitCode: EXIT.failed };
   }
   if (isFinal(job.state)) {
-    return { text: `${name} had failed by itself; ${nothing}`, exitCode: EXIT.done };
+    const { text, exitCode } = failedOutcome(job);
+    return { text: `${name} had failed by itself${text}`, exitCode };
   }
   return {
     text: `${name} is to be cancelled but has not ended within ${String(CANCEL_WAIT_SECONDS)} s; it is ${job.state}`,
     exitCode: EXIT.inDoubt,
   };
+}
+
+/** What is known of the rows of a job that has failed; an extract has no transaction to store any. */
+function failedOutcome(job: Job): ReturnType<typeof cancelOutcome> {
+  if (job.type === 'extract') return { text: '; nothing is published', exitCode: EXIT.done };
+  switch (job.error?.commitState) {
+    case 'committed':
+      return { text: `, after COMMIT: its rows are in ${job.load.into}`, exitCode: EXIT.failed };
+    case 'unknown':
+      return { text: '; what became of COMMIT is not known', exitCode: EXIT.inDoubt };
+    default:
+      return { text: '; nothing is loaded', exitCode: EXIT.done };
+  }
 }
 
 function whatIsDone(job: Job): string {

@@ -218,6 +218,16 @@ describe('the outcome of a cancellation', () => {
     ],
     [{ state: 'failed' }, 'Job aaaaaaaa had failed by itself; nothing is loaded', 0],
     [
+      { state: 'failed', error: { ...BUSY, commitState: 'committed' } },
+      'Job aaaaaaaa had failed by itself, after COMMIT: its rows are in t',
+      1,
+    ],
+    [
+      { state: 'failed', error: { ...BUSY, commitState: 'unknown' } },
+      'Job aaaaaaaa had failed by itself; what became of COMMIT is not known',
+      4,
+    ],
+    [
       { state: 'running' },
       'Job aaaaaaaa is to be cancelled but has not ended within 30 s; it is running',
       4,
