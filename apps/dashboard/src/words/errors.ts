@@ -5,14 +5,14 @@ import { countText } from './numbers.ts';
 /** What a repetition can achieve, as the table of errors means it. */
 export const RETRY_TEXT: Readonly<Record<RetryClass, string>> = {
   never: 'The same input fails again: something must be changed first.',
-  retry: 'A passing fault: the load may be repeated as it is.',
+  retry: 'A passing fault: the run may be repeated as it is.',
   busy: 'Somebody else holds the work: it is asked for again later.',
   resolve: 'The outcome is unknown: it is found out before anything is repeated.',
 };
 
-/** What became of the rows. */
+/** What became of the transaction that failed; only of the whole job is known whether it is loaded. */
 export const COMMIT_TEXT: Readonly<Record<CommitState, string>> = {
-  none: 'No transaction of the load was open: nothing is loaded.',
+  none: 'No transaction of the run was open.',
   rolled_back: 'Rolled back: nothing is loaded.',
   committed: 'Committed: the rows are in the target.',
   unknown: 'Unknown: COMMIT was sent and its answer was lost.',

@@ -1,7 +1,15 @@
+import type { ErrorCode } from '@copyline/contracts';
 import { describe, expect, test } from 'vitest';
 
-import { ago, NOW, sampleError, sampleJob, sampleReport } from '../../test/sample-job.ts';
-import { outcomeText } from './outcomes.ts';
+import {
+  ago,
+  NOW,
+  sampleError,
+  sampleExtract,
+  sampleJob,
+  sampleReport,
+} from '../../test/sample-job.ts';
+import { cancelText, outcomeText } from './outcomes.ts';
 import { remarkOn } from './remarks.ts';
 
 describe('the remark on a run', () => {
@@ -40,6 +48,23 @@ describe('the remark on a run', () => {
     expect(remarkOn(twice, NOW).text).toBe('already loaded, nothing stored again');
     const warned = done(sampleReport({ warnings: [{ code: 'W', message: 'w' }] }));
     expect(remarkOn(warned, NOW)).toEqual({ text: '1 warning', tone: 'caution' });
+  });
+});
+
+test('the outcome of a run that waits for a source that is held does not hide who may hold it', () => {
+  const waiting = (code: ErrorCode, retry: 'busy' | 'retry') =>
+    outcomeText(sampleJob({ state: 'waiting', error: sampleError({ code, retry }) }));
+  expect(waiting('LOAD_BUSY', 'busy')).toContain('may be loading right now');
+  expect(waiting('CONNECTION_LOST', 'retry')).not.toContain('may be loading');
+});
+
+describe('a cancel', () => {
+  test('promises nothing of a run that may have been committed', () => {
+    expect(cancelText(sampleJob())).toBe('It will not be started. Nothing of it is in the target.');
+    for (const state of ['queued', 'waiting', 'in-doubt'] as const) {
+      expect(cancelText(sampleJob({ state, runs: 1 }))).toContain('If an earlier attempt');
+    }
+    expect(cancelText(sampleExtract({ state: 'waiting', runs: 1 }))).toContain('was published');
   });
 });
 

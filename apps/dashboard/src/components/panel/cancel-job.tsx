@@ -4,6 +4,7 @@ import { useRef, useState } from 'preact/hooks';
 import { ApiError } from '../../api/client.ts';
 import { cancelJob } from '../../state/store.ts';
 import { endsOf } from '../../words/ends.ts';
+import { cancelText } from '../../words/outcomes.ts';
 import { isCancelling } from '../../words/states.ts';
 
 /** The way to stop a run that has not ended, with a question before. */
@@ -47,7 +48,7 @@ export function CancelJob({ job }: { readonly job: Job }) {
         <p>
           <strong>{from}</strong> {link} {to}
         </p>
-        <p>{consequence(job)}</p>
+        <p>{cancelText(job)}</p>
         <div class="dialog-buttons">
           <button type="button" class="button" onClick={() => dialog.current?.close()}>
             Keep it
@@ -59,22 +60,6 @@ export function CancelJob({ job }: { readonly job: Job }) {
       </dialog>
     </div>
   );
-}
-
-function consequence(job: Job): string {
-  if (job.type === 'extract') {
-    return job.state === 'running'
-      ? 'What it has written so far is removed. If its files are being published already, it ends as done all the same.'
-      : 'It will not be started again. Nothing of it is published.';
-  }
-  switch (job.state) {
-    case 'running':
-      return 'What it has copied so far is rolled back. If COMMIT has been sent already, the load ends as done all the same.';
-    case 'in-doubt':
-      return 'Whether its rows are in the target is not known yet. A cancel does not change what has been committed.';
-    default:
-      return 'It will not be started again. Nothing of it is in the target.';
-  }
 }
 
 function faultText(error: unknown): string {
