@@ -1,4 +1,9 @@
+import { readFileSync } from 'node:fs';
+
 import { defineConfig } from 'rolldown';
+
+/** An app is one program; a library names those of its threads. */
+const { programs = 'dist/main.js' } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 /**
  * One program in a few files: Node spends more time finding and reading the thousands of modules of
@@ -6,7 +11,7 @@ import { defineConfig } from 'rolldown';
  * Run in the folder of an app, on what tsc has built of it.
  */
 export default defineConfig({
-  input: 'dist/main.js',
+  input: programs,
   platform: 'node',
   external: [
     // Found at run time, as packages: binaries, files beside the code, what NestJS and pg can do without.
