@@ -63,6 +63,22 @@ describe.each(anyServer())('a pool of connections to $name', (server) => {
     expect(pool.metrics.total).toBe(2);
   });
 
+  it('lets go who gives up the wait; what comes for him goes to the next', async () => {
+    const pool = open({ max: 1 });
+    const held = await pool.connect();
+    const aborter = new AbortController();
+    const impatient = pool.connect({ signal: aborter.signal });
+    const patient = pool.connect();
+    aborter.abort();
+    await expect(impatient).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    await expect(pool.connect({ signal: aborter.signal })).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+    });
+    await held.close();
+    await expectHealthy(await patient);
+    await (await patient).close();
+  });
+
   it('F32: says when nothing came free, also to one who waits for himself', async () => {
     const pool = open({ max: 1, acquireTimeoutMs: 1_000 });
     await pool.withConnection(async () => {
