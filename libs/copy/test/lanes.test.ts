@@ -1,17 +1,21 @@
 import { testServers } from '@copyline/testkit';
 import { describe, expect, it } from 'vitest';
 
+import { SLOW_BYTES } from '../src/encode/field-encoder.ts';
 import { lanesOf, useLoading } from './csv-loading.ts';
 
 /** Several windows of the reader. */
 const ROWS = 60_000;
 const COLUMNS = 'id int, qty int8, name text, flag bool';
 
-/** A record whose `qty` is spelled so that only the server can tell what it is. */
+/** A number that is too long for an encoder: only the server can tell what it is. */
+const askedNumber = (value: number): string => String(value).padStart(SLOW_BYTES + 1, '0');
+
+/** Whether a record has such a number as its `qty`. */
 const asked = (id: number): boolean => id > 20_000 && id < 40_000 && id % 5000 === 0;
 
 function record(id: number): string {
-  const qty = asked(id) ? ` ${String(id)} ` : String(id * 7);
+  const qty = asked(id) ? askedNumber(id) : String(id * 7);
   return `${String(id)},${qty},"name ""${String(id)}""",${id % 2 === 0 ? 't' : 'false'}\n`;
 }
 
@@ -54,7 +58,7 @@ describe.each(testServers())('lanes on $name', (server) => {
   );
 
   it.each([
-    ['text', ' 1 '],
+    ['text', askedNumber(1)],
     ['binary', '1'],
   ])('an error of the server is placed in a later COPY, of %s', async (_, qty) => {
     await loading.db.sql(`create table t (${COLUMNS.replace('id int', 'id int unique')})`);
@@ -66,7 +70,7 @@ describe.each(testServers())('lanes on $name', (server) => {
       record: ROWS + 1,
       line: ROWS + 2,
       byteOffset: before.length,
-      excerpt: `7,${qty},twice,t`,
+      excerpt: expect.stringContaining(`7,${qty}`.slice(0, 50)) as string,
     });
   });
 
