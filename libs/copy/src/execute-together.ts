@@ -75,7 +75,14 @@ async function settleTogether(parts: readonly Part[], lost: CopylineError): Prom
   if (stored.length === 0) return;
   const witness = stored.find(({ claimed }) => claimed !== undefined);
   if (witness?.claimed === undefined) throw inDoubtWithoutLedger(lost);
-  await settle(witness.execution, witness.claimed.plan, witness.claimed.identity, lost);
+  const { execution, claimed } = witness;
+  try {
+    await settle(execution, claimed.plan, claimed.identity, lost);
+  } catch (error) {
+    const isRolledBack = error instanceof CopylineError && error.commitState === 'rolled_back';
+    if (isRolledBack) await recordFailures(parts, error);
+    throw error;
+  }
 }
 
 /** The ledger's answer, or a claim. */

@@ -1,6 +1,6 @@
 import type { LoadReport } from '@copyline/contracts';
 import { connect } from '@copyline/dws-client';
-import { startFaultProxy, anyServer, useTestDatabase } from '@copyline/testkit';
+import { startFaultProxy, anyServer, useTestDatabase, type FaultProxy } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -32,6 +32,25 @@ describe.each(anyServer())('many files on $name', (server) => {
     const { report, error } = await loadFiles(names, input, deps(), { atomic });
     if (error?.code === 'INTERNAL') throw error;
     return report;
+  }
+
+  /** Connects through a proxy, whose fault is armed when the load first comes to COMMIT. */
+  function failingAtCommit(proxy: FaultProxy, arm: () => unknown, connections = 9): LoadDeps {
+    let isArmed = false;
+    let left = connections;
+    return {
+      ...deps(),
+      connect: () => {
+        if (left === 0) throw new Error('the server takes no more connections');
+        left -= 1;
+        return connect({ target: proxy.url(db) });
+      },
+      onProgress: ({ phase }) => {
+        if (phase !== 'commit' || isArmed) return;
+        isArmed = true;
+        arm();
+      },
+    };
   }
 
   const rows = (): Promise<unknown[]> => db.sql('select a from t order by a');
@@ -154,27 +173,31 @@ describe.each(anyServer())('many files on $name', (server) => {
       const proxy = await startFaultProxy(server);
       onTestFinished(() => proxy.close());
       const input = { into: `${db.schema}.t`, ledgerSchema: db.schema };
-      let isArmed = false;
-      let connects = 0;
-      const through: LoadDeps = {
-        // One for the load, one that asks the ledger: what is committed needs no other.
-        connect: () => {
-          connects += 1;
-          if (connects > 2) throw new Error('the server takes no more connections');
-          return connect({ target: proxy.url(db) });
-        },
-        database: 'd',
-        onProgress: ({ phase }) => {
-          if (phase !== 'commit' || isArmed) return;
-          isArmed = true;
-          proxy.dropReply(/^COMMIT$/);
-        },
-      };
+      // One connection for the load, one that asks the ledger: what is committed needs no other.
+      const through = failingAtCommit(proxy, () => proxy.dropReply(/^COMMIT$/), 2);
       const { report } = await loadFiles([folder], input, through, { atomic: true });
       expect(report).toMatchObject({ error: null, status: 'loaded' });
       expect(report.files.map((file) => file.deduplicated)).toEqual([false, false, true]);
       expect(report.warnings.map(({ code }) => code)).toEqual(['COMMIT_SETTLED']);
       expect(await rows()).toEqual([{ a: 1 }, { a: 2 }]);
+    },
+  );
+
+  itMayBeAtomic(
+    'F12 in one transaction: a COMMIT that never arrived is a failure of every file',
+    async () => {
+      await db.sql('create table t (a int, b text)');
+      const folder = await folderOf({ '1.csv': 'a,b\n1,x\n', '2.csv': 'a,b\n2,x\n' });
+      await using proxy = await startFaultProxy(server);
+      const input = { into: `${db.schema}.t`, ledgerSchema: db.schema };
+      const through = failingAtCommit(proxy, () => proxy.dropQuery(/^COMMIT$/));
+      const { report } = await loadFiles([folder], input, through, { atomic: true });
+      expect(report.error).toMatchObject({ code: 'CONNECTION_LOST', commitState: 'rolled_back' });
+      expect(await rows()).toEqual([]);
+      expect(await db.sql('select state from load')).toEqual([
+        { state: 'failed' },
+        { state: 'failed' },
+      ]);
     },
   );
 
