@@ -12,7 +12,7 @@ import { buildDirtyFile, dirtyFile } from './dirty-files.ts';
 import { duckdbFile } from './parquet-writing.ts';
 
 /** Each is a load on either server, and on the face as many starts as it has records to refuse. */
-const FILES = process.env['COPYLINE_SOAK'] === '1' ? 300 : 16;
+const FILES = process.env['COPYLINE_SOAK'] === '1' ? 300 : 8;
 const CONTINUE: Partial<LoadSpecInput> = { onError: 'continue' };
 
 const TABLE = 'create table t (a int primary key check (a > 0), b text not null, c date)';

@@ -116,9 +116,8 @@ export class Pool implements AsyncDisposable {
    *   when it is to reset in a way that the server does not have, `INTERRUPTED` or the reason of the
    *   signal, or as `connect` does.
    */
-  async connect({
-    signal,
-  }: { readonly signal?: AbortSignal | undefined } = {}): Promise<Connection> {
+  async connect(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Connection> {
+    const { signal } = options;
     const { retry } = this.#options;
     const client =
       retry === undefined

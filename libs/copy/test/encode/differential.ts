@@ -14,11 +14,11 @@ import { Choices, mutate, NASTY } from './random-values.ts';
 import type { TypeCase } from './type-case.ts';
 
 const SOAK = process.env['COPYLINE_SOAK'] === '1';
-/** What the project promises per type and server; a twentieth of it in every test run. */
+/** What the project promises per type and server; a fortieth of it in every test run. */
 export const WANTED = SOAK
   ? { accepted: 10_000, asked: 3000, refused: 3000 }
-  : { accepted: 500, asked: 150, refused: 150 };
-const BATCH_VALUES = SOAK ? 4000 : 700;
+  : { accepted: 250, asked: 75, refused: 75 };
+const BATCH_VALUES = SOAK ? 4000 : 350;
 const MOST_BATCHES = SOAK ? 150 : 15;
 /** Refused values per type that are put to COPY itself, one by one. */
 const REFUSED_BY_COPY = 10;
