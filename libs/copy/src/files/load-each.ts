@@ -1,4 +1,9 @@
-import type { CopylineError, LoadReport, LoadSpecInput } from '@copyline/contracts';
+import {
+  asCopylineError,
+  type CopylineError,
+  type LoadReport,
+  type LoadSpecInput,
+} from '@copyline/contracts';
 import type { Secret } from '@copyline/dws-client';
 
 import { runLoad, type LoadDeps, type LoadOutcome } from '../run-load.ts';
@@ -50,7 +55,7 @@ export async function loadEach(
         ? await runLoad(input, { ...deps, onProgress }, signal)
         : await threads.run(input, onProgress, signal);
     reports[i] = report;
-    const fault = error ?? (await judge?.(i, report));
+    const fault = error ?? (await judge?.(i, report).catch(asCopylineError));
     if (fault !== undefined) failed.push({ report, error: fault });
   };
   const waiting = specs.entries();
