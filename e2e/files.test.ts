@@ -1,4 +1,4 @@
-import { openGate, postgres18, useOwnDatabase } from '@copyline/testkit';
+import { openGate, postgres18, useOwnDatabase, type Gate } from '@copyline/testkit';
 import { execFileSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -46,28 +46,72 @@ describe('copyline load, of many files', () => {
     expect(schema.stdout).toContain('CREATE TABLE "five"');
   });
 
-  it('loads files in parallel, and Ctrl-C rolls back those that are under way', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'copyline-files-'));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    for (const a of ['1', '2', '3']) await writeFile(join(folder, `${a}.csv`), `a\n${a}\n`);
-    await db.sql('create table p (a int)');
-    const gate = await openGate(db, 'p', { column: 'a', at: 1 });
-    const load = (...flags: string[]): ReturnType<typeof copyline> =>
-      copyline(['load', folder, '--into', 'p', '--target', db.url(), '--json', ...flags]);
+  describe('in parallel', () => {
+    const ROWS = [1, 2, 3].map((a) => ({ a }));
+    const rows = (): Promise<unknown> => db.sql('select a from p order by a');
 
-    const interrupted = load('--parallel', '2');
-    await gate.reached();
-    interrupted.kill('SIGINT');
-    expect(await outcomeOf(interrupted)).toMatchObject({
-      code: 130,
-      report: { status: 'interrupted', error: { code: 'INTERRUPTED' } },
+    /** Three files of a row each, at the first of which a gate stops, and how they are loaded. */
+    async function prepared(): Promise<{ gate: Gate; load: Load }> {
+      const folder = await mkdtemp(join(tmpdir(), 'copyline-files-'));
+      onTestFinished(() => rm(folder, { recursive: true, force: true }));
+      for (const { a } of ROWS) {
+        // A byte order mark is no part of a name.
+        await writeFile(join(folder, `${String(a)}.csv`), `\ufeffa\n${String(a)}\n`);
+      }
+      await db.sql('create table p (a int)');
+      const gate = await openGate(db, 'p', { column: 'a', at: 1 });
+      const args = ['load', folder, '--into', 'p', '--json', '--parallel', '2'];
+      return {
+        gate,
+        load: (target = db.url(), ...flags) => copyline([...args, '--target', target, ...flags]),
+      };
+    }
+
+    it('Ctrl-C rolls back what is under way, and the next run loads it', async () => {
+      const { gate, load } = await prepared();
+      const interrupted = load();
+      await gate.reached();
+      interrupted.kill('SIGINT');
+      expect(await outcomeOf(interrupted)).toMatchObject({
+        code: 130,
+        report: { status: 'interrupted', error: { code: 'INTERRUPTED' } },
+      });
+      await gate.release();
+      expect(await outcomeOf(load())).toMatchObject({
+        code: 0,
+        report: { error: null, rowsLoaded: 3 },
+      });
+      expect(await rows()).toEqual(ROWS);
     });
-    await gate.release();
-    const again = await outcomeOf(load('--parallel', '2'));
-    expect(again).toMatchObject({ code: 0, report: { error: null, rowsLoaded: 3 } });
-    expect(await db.sql('select a from p order by a')).toEqual([1, 2, 3].map((a) => ({ a })));
 
-    const both = await outcomeOf(load('--parallel', '2', '--atomic'));
-    expect(both).toMatchObject({ code: 2, report: { error: { code: 'USAGE' } } });
+    it('after kill -9 two runs at once load each file once', async () => {
+      const { gate, load } = await prepared();
+      const killed = load();
+      await gate.reached();
+      killed.kill('SIGKILL');
+      await killed.exit;
+      await gate.release();
+      const outcomes = await Promise.all([load(), load()].map(outcomeOf));
+      expect(outcomes).toMatchObject([0, 1].map(() => ({ code: 0, report: { rowsLoaded: 3 } })));
+      expect(await rows()).toEqual(ROWS);
+    });
+
+    it('a wrong password and --atomic are refused, and nothing is loaded', async () => {
+      const { gate, load } = await prepared();
+      await gate.release();
+      const url = new URL(db.url());
+      url.password = 'canary';
+      const unknown = load(url.href);
+      expect(await outcomeOf(unknown)).toMatchObject({
+        code: 1,
+        report: { status: 'failed', error: { code: 'AUTH_FAILED' } },
+      });
+      expect(unknown.stdout + unknown.stderr).not.toContain('canary');
+      const atomic = await outcomeOf(load(db.url(), '--atomic'));
+      expect(atomic).toMatchObject({ code: 2, report: { error: { code: 'USAGE' } } });
+      expect(await rows()).toEqual([]);
+    });
   });
 });
+
+type Load = (target?: string, ...flags: string[]) => ReturnType<typeof copyline>;

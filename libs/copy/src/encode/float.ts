@@ -10,7 +10,7 @@ import {
   type FieldEncoder,
   type Refusal,
 } from './field-encoder.ts';
-import { beforeSpace, numberStart } from './padding.ts';
+import { encodeBareNumber } from './padding.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;
@@ -246,12 +246,8 @@ function judge(
   at: number,
 ): number {
   if (end - start > SLOW_BYTES) return ASK;
-  const first = numberStart(bytes, start, end);
-  const last = beforeSpace(bytes, first, end);
-  if (last - first < end - start) {
-    const p = encoder.encode(bytes, first, last, out, at);
-    if (p > 0) return p;
-  }
+  const bare = encodeBareNumber(encoder, bytes, start, end, out, at);
+  if (bare > 0) return bare;
   const text = bytes.toString('latin1', start, end);
   return UNUSUAL.test(text) || LIBRARY.test(text) || PERHAPS_LARGE.test(text) ? ASK : REFUSE;
 }

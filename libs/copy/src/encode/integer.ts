@@ -14,7 +14,7 @@ import {
   type FieldEncoder,
   type Refusal,
 } from './field-encoder.ts';
-import { beforeSpace, numberStart } from './padding.ts';
+import { encodeBareNumber } from './padding.ts';
 
 /** Digits that a double adds up exactly, whatever they are. */
 const EXACT_DIGITS = 15;
@@ -58,12 +58,8 @@ abstract class IntegerEncoder implements FieldEncoder {
   /** What is no short row of digits: one with something around it, or rare, so that it may be a string. */
   protected judge(bytes: Buffer, start: number, end: number, out: Buffer, at: number): number {
     if (end - start > SLOW_BYTES) return ASK;
-    const first = numberStart(bytes, start, end);
-    const last = beforeSpace(bytes, first, end);
-    if (last - first < end - start) {
-      const p = this.encode(bytes, first, last, out, at);
-      if (p > 0) return p;
-    }
+    const bare = encodeBareNumber(this, bytes, start, end, out, at);
+    if (bare > 0) return bare;
     const text = bytes.toString('latin1', start, end);
     if (!this.#grammar.test(text)) {
       return this.#isModern && MAYBE_MODERN.test(text) ? ASK : REFUSE;

@@ -8,7 +8,7 @@ import {
   type FieldEncoder,
   type Refusal,
 } from './field-encoder.ts';
-import { beforeSpace, numberStart } from './padding.ts';
+import { encodeBareNumber } from './padding.ts';
 
 const NEGATIVE = 0x4000;
 const NAN = 0xc000;
@@ -97,12 +97,8 @@ export class NumericEncoder implements FieldEncoder {
     if (this.#hasInfinity && isWord(bytes, start, end, '-Infinity')) {
       return writeHeader(out, at, 0, 0, NEGATIVE_INFINITY, INFINITE_SCALE);
     }
-    const first = numberStart(bytes, start, end);
-    const last = beforeSpace(bytes, first, end);
-    if (last - first < end - start) {
-      const p = this.encode(bytes, first, last, out, at);
-      if (p > 0) return p;
-    }
+    const bare = encodeBareNumber(this, bytes, start, end, out, at);
+    if (bare > 0) return bare;
     const text = bytes.toString('latin1', start, end);
     const plain = withoutExponent(text);
     if (plain !== undefined) {

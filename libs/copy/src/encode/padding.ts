@@ -1,4 +1,5 @@
 import { DOT, PLUS, SPACE, ZERO } from './ascii.ts';
+import { ASK, type FieldEncoder } from './field-encoder.ts';
 
 const TAB = 0x09;
 const CARRIAGE_RETURN = 0x0d;
@@ -23,8 +24,29 @@ export function beforeSpace(bytes: Buffer, start: number, end: number): number {
   return p > start ? p : end;
 }
 
+/**
+ * Encodes what is left of a field without what the server skips around a number.
+ *
+ * @returns ASK when there is nothing to leave out, and for what the encoder does not accept: it has to
+ *   judge the field as it stands
+ */
+export function encodeBareNumber(
+  encoder: FieldEncoder,
+  bytes: Buffer,
+  start: number,
+  end: number,
+  out: Buffer,
+  at: number,
+): number {
+  const first = numberStart(bytes, start, end);
+  const last = beforeSpace(bytes, first, end);
+  if (last - first === end - start) return ASK;
+  const p = encoder.encode(bytes, first, last, out, at);
+  return p > 0 ? p : ASK;
+}
+
 /** Where a number's digits, or its minus sign, begin behind white space and a plus sign. */
-export function numberStart(bytes: Buffer, start: number, end: number): number {
+function numberStart(bytes: Buffer, start: number, end: number): number {
   const p = afterSpace(bytes, start, end);
   if (bytes[p] !== PLUS || p + 1 >= end) return p;
   const next = bytes[p + 1] as number;
